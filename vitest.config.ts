@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+/** Kinds of test that `pnpm test` leaves out; run one kind with `pnpm vitest run --tags-filter=slow`. */
+const tags = ['slow', 'network', 'device', 'python'];
+
+export default defineConfig({
+  resolve: { conditions: ['@nlakit/source', 'node', 'import', 'default'] },
+  ssr: { resolve: { conditions: ['@nlakit/source', 'node', 'import', 'default'] } },
+  test: {
+    include: ['{packages,plugins,examples}/*/{src,test}/**/*.test.ts', 'test/**/*.test.ts'],
+    typecheck: { enabled: true, include: ['{packages,plugins}/*/src/**/*.test-d.ts'], tsconfig: './tsconfig.json' },
+    clearMocks: true,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    tags: tags.map((name) => ({ name, timeout: 3_600_000 })),
+  },
+});
