@@ -1,1 +1,1 @@
-export {};
+export { createSeedStreams } from './seed-streams.js';
