@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { isNlaError, NlaError } from '@nlakit/core';
+
+/** Turns an error of the file system into an {@link NlaError} that names the path; any other error is given back as it is. */
+export function fileError(cause: unknown, path: string): unknown {
+  if (isNlaError(cause) || !(cause instanceof Error) || !('code' in cause)) return cause;
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new NlaError('E_DISK_FULL', {
+      message: 'The disk is full; what was being written has been removed.',
+      file: path,
+      found: String(code),
+      fix: 'Free space or choose another --run-dir, then go on with --resume.',
+      cause,
+    });
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST' || code === 'EISDIR') {
+    return new NlaError('E_NOT_WRITABLE', {
+      message: 'This path cannot be written.',
+      file: path,
+      found: `${code}: ${cause.message}`,
+      expected: 'a folder that this user may write to',
+      fix: 'Choose another --run-dir or correct the permissions.',
+      kind: 'input',
+      cause,
+    });
+  }
+  if (code === 'ENOENT') {
+    return new NlaError('E_FILE_MISSING', { message: 'This file does not exist.', file: path, kind: 'input', cause });
+  }
+  return new NlaError('E_FILE', { message: `A file operation failed: ${cause.message}`, file: path, found: String(code), cause });
+}
+
+/** Runs `work` and names `path` in whatever the file system says against it. */
+export async function withPath<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
+/** Makes a folder with its parents. */
+export async function makeFolder(folder: string): Promise<void> {
+  await withPath(folder, () => mkdir(folder, { recursive: true }));
+}
+
+/** Writes a file that is either whole or not there: temporary file beside it, fsync, rename, fsync of the folder. */
+export async function writeFileAtomically(path: string, content: string | Uint8Array): Promise<void> {
+  await withPath(path, async () => {
+    await mkdir(dirname(path), { recursive: true });
+    const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+    try {
+      const handle = await open(temporary, 'w');
+      try {
+        await handle.writeFile(content);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await syncFolder(dirname(path));
+  });
+}
+
+/**
+ * Fills a folder that becomes visible whole or not at all: `fill` writes into a temporary sibling, everything in it is synced, and a
+ * rename shows it last. A folder of that name that is already there is replaced.
+ */
+export async function writeFolderAtomically(folder: string, fill: (temporary: string) => Promise<void>): Promise<void> {
+  await withPath(folder, async () => {
+    const temporary = join(dirname(folder), `.${basename(folder)}.${process.pid}.tmp`);
+    await mkdir(dirname(folder), { recursive: true });
+    await rm(temporary, { recursive: true, force: true });
+    try {
+      await mkdir(temporary);
+      await fill(temporary);
+      await syncTree(temporary);
+      const replaced = join(dirname(folder), `.${basename(folder)}.${process.pid}.old`);
+      const exists = await isFolder(folder);
+      if (exists) await rename(folder, replaced);
+      await rename(temporary, folder);
+      if (exists) await rm(replaced, { recursive: true, force: true });
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true });
+      throw error;
+    }
+    await syncFolder(dirname(folder));
+  });
+}
+
+/** Whether `path` is a folder. */
+export async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** Names in a folder, sorted, without temporary ones; empty when the folder does not exist. */
+export async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw fileError(error, folder);
+  }
+}
+
+/** All files below a folder as paths with `/`, sorted; temporary ones left out. */
+export async function filesBelow(folder: string): Promise<string[]> {
+  if (!(await isFolder(folder))) return [];
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1).replaceAll('\\', '/'))
+    .filter((path) => !path.split('/').some((part) => part.startsWith('.')))
+    .sort();
+}
+
+/** sha256 (hex) of a file, read in pieces. */
+export async function sha256File(path: string): Promise<string> {
+  return withPath(path, async () => {
+    const hash = createHash('sha256');
+    for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
+    return hash.digest('hex');
+  });
+}
+
+async function syncTree(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await syncTree(path);
+    else await syncPath(path);
+  }
+  await syncFolder(folder);
+}
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Windows cannot open a folder; there the rename alone has to do. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform !== 'win32') await syncPath(folder);
+}
