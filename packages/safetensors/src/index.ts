@@ -1,1 +1,10 @@
-export {};
+export * from './atomic-write.js';
+export * from './dtypes.js';
+export * from './encode.js';
+export * from './half-floats.js';
+export * from './header.js';
+export * from './open.js';
+export * from './open-model-folder.js';
+export * from './safetensors-file.js';
+export * from './strict-json.js';
+export * from './write.js';
