@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     include: ['{packages,plugins,examples}/*/{src,test}/**/*.test.ts', 'test/**/*.test.ts'],
     typecheck: { enabled: true, include: ['{packages,plugins}/*/src/**/*.test-d.ts'], tsconfig: './tsconfig.json' },
+    reporters: ['default', './scripts/closing-line-reporter.ts'],
     clearMocks: true,
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,0 +1,149 @@
+import { escapeHtml, formatEstimate, formatNumber, formatSigned } from './format.js';
+import type { ReportData, StepEvaluation } from './report-data.js';
+import { lastEvaluation, summarySentences } from './summary-lines.js';
+
+const STYLE = `
+:root { --ink: #1c2024; --muted: #60646c; --line: #e2e4e8; --soft: #f6f7f9; --accent: #0072b2; }
+* { box-sizing: border-box; }
+body { margin: 0; color: var(--ink); background: #fff; font: 15px/1.55 system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; }
+main { max-width: 1080px; margin: 0 auto; padding: 40px 28px 80px; }
+h1 { font-size: 28px; margin: 0 0 4px; letter-spacing: -0.01em; }
+h2 { font-size: 19px; margin: 44px 0 10px; padding-bottom: 6px; border-bottom: 1px solid var(--line); }
+p { margin: 8px 0; max-width: 78ch; }
+.muted { color: var(--muted); }
+.lead { font-size: 16px; }
+figure { margin: 16px 0; overflow-x: auto; }
+figure svg { max-width: 100%; height: auto; }
+table { border-collapse: collapse; width: 100%; margin: 12px 0; font-size: 14px; }
+th { text-align: left; font-weight: 600; color: var(--muted); border-bottom: 1px solid var(--line); padding: 6px 10px 6px 0; vertical-align: bottom; }
+td { border-bottom: 1px solid var(--line); padding: 7px 10px 7px 0; vertical-align: top; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+mark { background: #fff1c2; border-radius: 3px; padding: 0 2px; }
+.facts { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; font-size: 14px; }
+.facts dt { color: var(--muted); }
+.facts dd { margin: 0; overflow-wrap: anywhere; }
+.good { color: #00734f; } .bad { color: #b3400e; }
+pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: 14px; overflow-x: auto; font-size: 12.5px; }
+.explanation { font-family: ui-monospace, SFMono-Regular, Menlo, 'DejaVu Sans Mono', monospace; font-size: 12.5px; }
+ul { margin: 8px 0; padding-left: 20px; }
+`;
+
+/** Figures of a page as SVG text, in display order. */
+export interface PageFigure {
+  readonly title: string;
+  readonly svg: string;
+}
+
+/** The report as one HTML file that opens from disk: styles and figures are inside, nothing is fetched. */
+export function htmlPage(data: ReportData, figures: readonly PageFigure[]): string {
+  const last = lastEvaluation(data);
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(data.name)}: NLA report</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<h1>${escapeHtml(data.name)}</h1>
+<p class="muted">A natural language autoencoder on ${escapeHtml(data.baseModel)}, activations of block ${data.layer}</p>
+${summarySentences(data)
+  .map((sentence) => `<p class="lead">${escapeHtml(sentence)}</p>`)
+  .join('\n')}
+${figures.map((figure) => `<figure aria-label="${escapeHtml(figure.title)}">${figure.svg}</figure>`).join('\n')}
+${data.evaluations.length > 0 ? trajectoryTable(data.evaluations) : ''}
+${last === undefined ? '' : conditionTable(last)}
+${last === undefined ? '' : exampleTable(last)}
+<h2>Set-up</h2>
+<dl class="facts">${data.facts.map(([label, value]) => `<dt>${escapeHtml(label)}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>
+${data.health.length > 0 ? healthTable(data) : ''}
+${data.warnings.length > 0 ? `<h2>Warnings of the run</h2><ul>${data.warnings.map((warning) => `<li>${escapeHtml(warning)}</li>`).join('')}</ul>` : ''}
+<h2>How to read this</h2>
+<p>The AV (verbalizer) is given one residual-stream vector in place of a token embedding and writes an explanation. The AR (reconstructor) reads only that explanation and predicts the vector. <b>AV_OUT</b> is that round trip. <b>SHUFFLED</b> gives the AR another row's AV explanation, <b>EMPTY</b> none, <b>GOLD</b> the teacher's; <b>MEAN</b> is the best constant vector. Cosines mean nothing without MEAN beside them; <b>fve_nrm</b> (fraction of variance explained by direction, 0 for no better than the variance, negative for worse) is the figure to compare across models. Explanations can be fluent and wrong.</p>
+<h2>Resolved configuration</h2>
+<pre>${escapeHtml(JSON.stringify(data.configuration, null, 2))}</pre>
+</main>
+</body>
+</html>
+`;
+}
+
+function trajectoryTable(evaluations: readonly StepEvaluation[]): string {
+  const cosineOf = (evaluation: StepEvaluation, condition: string): string => {
+    const point = evaluation.conditions.find((item) => item.condition === condition);
+    return point === undefined ? '' : formatNumber(point.cosine.value);
+  };
+  const differenceOf = (evaluation: StepEvaluation, against: string): string => {
+    const point = evaluation.differences.find((item) => item.against === against);
+    if (point === undefined) return '';
+    const tone = point.difference.low > 0 ? 'good' : point.difference.high < 0 ? 'bad' : '';
+    return `<span class="${tone}">${escapeHtml(formatEstimate(point.difference, true))}</span>`;
+  };
+  const fveOf = (evaluation: StepEvaluation): string => {
+    const fve = evaluation.conditions.find((item) => item.condition === 'AV_OUT')?.fve;
+    return fve === undefined ? '' : formatNumber(fve);
+  };
+  const names = ['AV_OUT', 'GOLD', 'SHUFFLED', 'EMPTY', 'MEAN'];
+  return `<h2>H5 at every measured checkpoint</h2>
+<table><thead><tr><th class="number">step</th><th class="number">rows</th>${names.map((name) => `<th class="number">${name}</th>`).join('')}<th class="number">AV_OUT fve_nrm</th><th class="number">AV_OUT − SHUFFLED [95 %]</th><th class="number">AV_OUT − MEAN [95 %]</th></tr></thead>
+<tbody>${evaluations
+    .map(
+      (evaluation) =>
+        `<tr><td class="number">${evaluation.step}</td><td class="number">${evaluation.rows}</td>${names
+          .map((name) => `<td class="number">${cosineOf(evaluation, name)}</td>`)
+          .join('')}<td class="number">${fveOf(evaluation)}</td><td class="number">${differenceOf(evaluation, 'SHUFFLED')}</td><td class="number">${differenceOf(evaluation, 'MEAN')}</td></tr>`,
+    )
+    .join('\n')}</tbody></table>`;
+}
+
+function conditionTable(evaluation: StepEvaluation): string {
+  return `<h2>All conditions at step ${evaluation.step}</h2>
+<table><thead><tr><th>condition</th><th class="number">mean cosine [95 %]</th><th class="number">fve_nrm</th><th class="number">AV_OUT − condition [95 %]</th></tr></thead>
+<tbody>${evaluation.conditions
+    .map((point) => {
+      const difference = evaluation.differences.find((item) => item.against === point.condition)?.difference;
+      return `<tr><td>${escapeHtml(point.condition)}</td><td class="number">${escapeHtml(formatEstimate(point.cosine))}</td><td class="number">${point.fve === undefined ? '' : formatNumber(point.fve)}</td><td class="number">${difference === undefined ? '' : escapeHtml(formatEstimate(difference, true))}</td></tr>`;
+    })
+    .join('\n')}</tbody></table>`;
+}
+
+function exampleTable(evaluation: StepEvaluation): string {
+  if (evaluation.examples.length === 0) return '';
+  return `<h2>Examples at step ${evaluation.step}</h2>
+<p class="muted">Held-out rows, evenly spaced by cosine from best to worst, so that failures show. The marked token is where the vector was read.</p>
+<table><thead><tr><th style="width:30%">source text</th><th>gold explanation</th><th>AV explanation</th><th class="number">cosine</th><th class="number">minus shuffled</th></tr></thead>
+<tbody>${evaluation.examples
+    .map(
+      (row) =>
+        `<tr><td>${markToken(row.text, row.token)}</td><td class="explanation">${escapeHtml(row.gold)}</td><td class="explanation">${escapeHtml(row.verbalized)}</td><td class="number">${formatNumber(row.cosine)}</td><td class="number">${row.shuffledCosine === undefined ? '' : formatSigned(row.cosine - row.shuffledCosine)}</td></tr>`,
+    )
+    .join('\n')}</tbody></table>`;
+}
+
+function markToken(text: string, token: string): string {
+  const trimmed = token.trim();
+  if (trimmed === '' || !text.endsWith(trimmed)) return escapeHtml(text);
+  return `${escapeHtml(text.slice(0, text.length - trimmed.length))}<mark>${escapeHtml(trimmed)}</mark>`;
+}
+
+function healthTable(data: ReportData): string {
+  const roles = (['av', 'ar'] as const).filter((role) => data.health.some((point) => point.role === role));
+  return roles
+    .map((role) => {
+      const points = data.health.filter((point) => point.role === role);
+      const columns = [...new Set(points.flatMap((point) => Object.keys(point.figures)))];
+      return `<h2>Health of the ${role.toUpperCase()} at its checkpoints</h2>
+<table><thead><tr><th class="number">step</th>${columns.map((column) => `<th class="number">${escapeHtml(column)}</th>`).join('')}</tr></thead>
+<tbody>${points
+        .map(
+          (point) =>
+            `<tr><td class="number">${point.step}</td>${columns
+              .map((column) => `<td class="number">${point.figures[column] === undefined ? '' : formatNumber(point.figures[column])}</td>`)
+              .join('')}</tr>`,
+        )
+        .join('\n')}</tbody></table>`;
+    })
+    .join('\n');
+}

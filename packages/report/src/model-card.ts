@@ -1,0 +1,85 @@
+import { escapeMarkdownCell, formatEstimate, formatNumber } from './format.js';
+import type { ReportData } from './report-data.js';
+import { lastEvaluation, summarySentences } from './summary-lines.js';
+
+/** Licence statement of a card. */
+export interface CardLicense {
+  /** Hub licence id, or `other`. */
+  readonly id: string;
+  readonly name?: string;
+  readonly link?: string;
+}
+
+/**
+ * The Hub's README.md for a trajectory: front matter, what was measured, how to load a step. Tables come from stored evaluations
+ * alone; what was not measured has no row.
+ */
+export function modelCard(data: ReportData, license: CardLicense): string {
+  const last = lastEvaluation(data);
+  const steps = [...new Set(data.health.filter((point) => point.role === 'av').map((point) => point.step))];
+  const lines = [
+    '---',
+    `license: ${license.id}`,
+    ...(license.name === undefined ? [] : [`license_name: ${license.name}`]),
+    ...(license.link === undefined ? [] : [`license_link: ${license.link}`]),
+    'language: en',
+    `base_model: ${JSON.stringify(data.baseModel)}`,
+    'base_model_relation: adapter',
+    'library_name: peft',
+    'pipeline_tag: text-generation',
+    'tags: [natural-language-autoencoder, nla, interpretability, mechanistic-interpretability, peft, lora, training-trajectory, research-artifact]',
+    '---',
+    '',
+    `# ${data.name}`,
+    '',
+    `A natural language autoencoder trajectory on ${data.baseModel}: the verbalizer (AV) turns the output of block ${data.layer} at one token into text, the reconstructor (AR) turns the text back into the vector. Every folder \`step_*\` is one checkpoint of the AV, with its \`nla_meta.yaml\`.`,
+    '',
+    ...summarySentences(data).flatMap((sentence) => [sentence, '']),
+  ];
+  if (data.evaluations.length > 0) {
+    lines.push('## H5 ablation per checkpoint', '', '| step | rows | AV_OUT | GOLD | SHUFFLED | EMPTY | MEAN | AV_OUT fve_nrm | AV_OUT − SHUFFLED [95 %] |', '|---:|---:|---:|---:|---:|---:|---:|---:|---:|');
+    for (const evaluation of data.evaluations) {
+      const condition = (name: string) => evaluation.conditions.find((point) => point.condition === name);
+      const cosine = (name: string) => {
+        const point = condition(name);
+        return point === undefined ? '' : formatNumber(point.cosine.value);
+      };
+      const fve = condition('AV_OUT')?.fve;
+      const difference = evaluation.differences.find((point) => point.against === 'SHUFFLED');
+      lines.push(
+        `| ${evaluation.step} | ${evaluation.rows} | ${cosine('AV_OUT')} | ${cosine('GOLD')} | ${cosine('SHUFFLED')} | ${cosine('EMPTY')} | ${cosine('MEAN')} | ${fve === undefined ? '' : formatNumber(fve)} | ${difference === undefined ? '' : formatEstimate(difference.difference, true)} |`,
+      );
+    }
+    lines.push('', 'Mean cosines with the true activation on held-out, document-disjoint rows. MEAN is the constant that any cosine must be compared with. The rows behind every figure are in `eval/`.', '');
+  }
+  if (last !== undefined && last.examples.length > 0) {
+    lines.push('## Examples', '', '| text | gold | AV | cosine |', '|---|---|---|---:|');
+    for (const row of last.examples) {
+      lines.push(`| ${escapeMarkdownCell(row.text)} | ${escapeMarkdownCell(row.gold)} | ${escapeMarkdownCell(row.verbalized)} | ${formatNumber(row.cosine)} |`);
+    }
+    lines.push('');
+  }
+  lines.push('## Set-up', '', ...data.facts.map(([label, value]) => `- ${label}: ${value}`), '');
+  if (steps.length > 0) {
+    lines.push(
+      '## Loading a step',
+      '',
+      '```python',
+      'from peft import PeftModel',
+      `model = PeftModel.from_pretrained(base, "<this repository>", subfolder="step_${String(steps.at(-1)).padStart(6, '0')}")`,
+      '```',
+      '',
+      'The vector must be rescaled to the `injection_scale` of that step\'s `nla_meta.yaml` and replace the embedding output at the marker token. With nlakit: `nla explain <step folder> --text "..."`.',
+      '',
+    );
+  }
+  lines.push(
+    '## Limits',
+    '',
+    '- Explanations may be wrong or made up, fluent or not. Verify independently.',
+    '- Part of any round-trip cosine is structural; read it beside MEAN and SHUFFLED.',
+    '- Not a general language model.',
+    '',
+  );
+  return lines.join('\n');
+}

@@ -1,0 +1,70 @@
+import type { Estimate, Figures, JsonValue } from '@nlakit/core';
+
+/** One training step, as a figure needs it. */
+export interface StepPoint {
+  readonly role: 'av' | 'ar';
+  readonly step: number;
+  readonly loss: number;
+}
+
+/** Health figures at one checkpoint. */
+export interface HealthPoint {
+  readonly role: 'av' | 'ar';
+  readonly step: number;
+  readonly figures: Figures;
+}
+
+/** One condition of the H5 test at one checkpoint. */
+export interface ConditionPoint {
+  readonly step: number;
+  readonly condition: string;
+  /** Mean cosine with its 95 % interval. */
+  readonly cosine: Estimate;
+  /** Fraction of variance explained, direction only; absent if it was not computed. */
+  readonly fve?: number;
+}
+
+/** `AV_OUT` minus another condition, row by row, at one checkpoint. */
+export interface DifferencePoint {
+  readonly step: number;
+  readonly against: string;
+  readonly difference: Estimate;
+}
+
+/** One held-out row for the table of examples. */
+export interface ExampleRow {
+  readonly text: string;
+  readonly token: string;
+  readonly gold: string;
+  readonly verbalized: string;
+  readonly cosine: number;
+  readonly shuffledCosine?: number;
+}
+
+/** One H5 evaluation of one checkpoint. */
+export interface StepEvaluation {
+  readonly step: number;
+  readonly rows: number;
+  readonly conditions: readonly ConditionPoint[];
+  readonly differences: readonly DifferencePoint[];
+  readonly headline: Figures;
+  readonly examples: readonly ExampleRow[];
+}
+
+/** Everything a report shows, read from one run folder. */
+export interface ReportData {
+  readonly name: string;
+  readonly runFolder: string;
+  readonly baseModel: string;
+  readonly layer: number;
+  readonly seed: number;
+  /** Facts in display order: `['Quantizer', 'NF4, block 64']`. */
+  readonly facts: readonly (readonly [label: string, value: string])[];
+  readonly steps: readonly StepPoint[];
+  readonly health: readonly HealthPoint[];
+  /** In step order. */
+  readonly evaluations: readonly StepEvaluation[];
+  readonly warnings: readonly string[];
+  /** The resolved configuration, shown at the end. */
+  readonly configuration: JsonValue;
+}

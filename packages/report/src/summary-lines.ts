@@ -1,0 +1,45 @@
+import { formatEstimate, formatNumber } from './format.js';
+import type { ReportData, StepEvaluation } from './report-data.js';
+
+/** The evaluation of the last measured checkpoint, if anything was measured. */
+export function lastEvaluation(data: ReportData): StepEvaluation | undefined {
+  return data.evaluations.at(-1);
+}
+
+/** What the last checkpoint showed, in sentences that hold the numbers and what they do not mean. */
+export function summarySentences(data: ReportData): string[] {
+  const last = lastEvaluation(data);
+  if (last === undefined) return ['Nothing has been measured yet: no evaluation is stored in this run.'];
+  const sentences: string[] = [];
+  const difference = (against: string) => last.differences.find((point) => point.against === against)?.difference;
+  const shuffled = difference('SHUFFLED');
+  if (shuffled !== undefined) {
+    const verdict =
+      shuffled.low > 0
+        ? 'The explanations carry information about their own activation.'
+        : shuffled.high < 0
+          ? 'The explanations fit other rows better than their own: something is mixed up.'
+          : 'No evidence that the explanations carry information about their own activation.';
+    sentences.push(`At step ${last.step}, AV_OUT − SHUFFLED is ${formatEstimate(shuffled, true)} in cosine over ${last.rows} held-out rows. ${verdict}`);
+  }
+  const mean = difference('MEAN');
+  if (mean !== undefined) {
+    sentences.push(
+      `Against the MEAN vector, the best constant and no text at all, the difference is ${formatEstimate(mean, true)}: ${mean.low > 0 ? 'reading the explanation beats guessing the average' : 'guessing the average does as well'}.`,
+    );
+  }
+  const topic = difference('SWAP_TOPIC');
+  const lastWord = difference('SWAP_LAST');
+  if (topic !== undefined) {
+    sentences.push(
+      `Taking only the topic and hypernym from another row's explanation costs ${formatEstimate(topic, true)}${lastWord === undefined ? '' : `; taking only the last word costs ${formatEstimate(lastWord, true)}`}. ${
+        lastWord !== undefined && lastWord.value > 2 * topic.value ? 'So most of the effect is the last word read; the semantic share is the smaller part.' : ''
+      }`.trim(),
+    );
+  }
+  const gold = last.conditions.find((point) => point.condition === 'GOLD');
+  if (gold?.fve !== undefined) {
+    sentences.push(`The reconstructor explains ${formatNumber(gold.fve)} of the variance (fve_nrm) from gold explanations: the ceiling for any verbalizer paired with it.`);
+  }
+  return sentences;
+}
