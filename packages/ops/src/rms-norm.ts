@@ -1,0 +1,52 @@
+import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
+import { defineDomainKernel, type DomainKernel } from './domain-kernel.js';
+import { tf } from './tensorflow.js';
+
+const rmsNormGradKernel = defineDomainKernel<{ x: Tensor; weight?: Tensor | undefined; dy: Tensor }, { epsilon: number }>({
+  name: 'NlaRmsNormGrad',
+  compose({ inputs: { x, weight, dy }, attrs: { epsilon } }) {
+    const inverse = inverseRootMeanSquare(x, epsilon);
+    const g = weight === undefined ? dy : tf.mul(dy, weight);
+    const along = tf.mean(tf.mul(g, x), -1, true);
+    return tf.mul(inverse, tf.sub(g, tf.mul(x, tf.mul(tf.square(inverse), along))));
+  },
+});
+
+const rmsNormKernel: DomainKernel<{ x: Tensor; weight?: Tensor | undefined }, { epsilon: number }> = defineDomainKernel({
+  name: 'NlaRmsNorm',
+  compose({ inputs: { x, weight }, attrs: { epsilon } }) {
+    const y = tf.mul(x, inverseRootMeanSquare(x, epsilon));
+    return weight === undefined ? y : tf.mul(y, weight);
+  },
+  gradient: {
+    saves: ['x', 'weight'],
+    of({ dy: [dy], inputs: { x, weight }, attrs }) {
+      const gradient = dy as Tensor;
+      const input = x as Tensor;
+      return {
+        x: () => rmsNormGradKernel.run({ x: input, weight, dy: gradient }, attrs),
+        weight: () => {
+          const product = tf.mul(gradient, rmsNormKernel.run({ x: input }, attrs));
+          const width = input.shape[input.rank - 1] ?? 1;
+          return tf.sum(tf.reshape(product, [-1, width]), 0);
+        },
+      };
+    },
+  },
+});
+
+/**
+ * Root-mean-square normalisation over the last axis: `x * (mean(x^2) + epsilon)^(-1/2) * weight`, epsilon inside the root and the
+ * weight used as it is, as in Gemma 4 (Gemma 3 multiplies by 1 + weight).
+ *
+ * @param x `[..., width]`
+ * @param weight `[width]`, or `undefined` for a normalisation without one. Differentiable, like `x`.
+ * @returns a new tensor of the shape of `x`
+ */
+export function rmsNorm<X extends Tensor>(x: X, weight: Tensor1D | undefined, epsilon: number): X {
+  return rmsNormKernel.run<X>({ x, weight }, { epsilon });
+}
+
+function inverseRootMeanSquare(x: Tensor, epsilon: number): Tensor {
+  return tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon));
+}
