@@ -150,7 +150,7 @@ export function parseStrictJson(text: string): StrictJson {
   };
   const value = (depth: number): StrictJson => {
     skipSpace();
-    switch (text[at]) {
+    switch (text.charAt(at)) {
       case '{':
         return depth >= deepest ? fail('nested too deeply') : object(depth + 1);
       case '[':
