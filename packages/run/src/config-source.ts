@@ -134,7 +134,8 @@ async function importConfig(file: string): Promise<unknown> {
   }
 }
 
-function applyOverrides(value: unknown, overrides: readonly ConfigOverride[]): unknown {
+/** A copy of a config's value with the overrides put in. Throws `E_CONFIG` for a place that does not exist. */
+export function applyOverrides(value: unknown, overrides: readonly ConfigOverride[]): unknown {
   const result: unknown = structuredClone(value);
   for (const { path, value: replacement } of overrides) {
     const keys = path.split('.');
@@ -186,7 +187,7 @@ function offsetOf(document: Document.Parsed, path: ConfigPath, target: 'key' | '
     }
     const start = (node as { range?: readonly number[] | null } | null | undefined)?.range?.[0];
     // An enclosing map is shown by its key; the value that was asked for, by itself.
-    if (start !== undefined && (last || isSeq(node) === false) && last) offset = start;
+    if (start !== undefined && last) offset = start;
   }
   return offset;
 }

@@ -11,8 +11,7 @@ export interface EventLog {
 /** Appends to `file`, stamping the time. */
 export function createEventLog(file: string): EventLog {
   return {
-    append: (event) =>
-      withPath(file, () => appendFile(file, `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`)),
+    append: (event) => withPath(file, () => appendFile(file, `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`)),
   };
 }
 

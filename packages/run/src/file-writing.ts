@@ -2,45 +2,20 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isNlaError, NlaError } from '@nlakit/core';
+import { isNlaError } from '@nlakit/core';
+import { atomicWriteFile, fsyncFolder, writeError } from '@nlakit/safetensors';
 
-/** Turns an error of the file system into an {@link NlaError} that names the path; any other error is given back as it is. */
-export function fileError(cause: unknown, path: string): unknown {
-  if (isNlaError(cause) || !(cause instanceof Error) || !('code' in cause)) return cause;
-  const { code } = cause as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new NlaError('E_DISK_FULL', {
-      message: 'The disk is full; what was being written has been removed.',
-      file: path,
-      found: String(code),
-      fix: 'Free space or choose another --run-dir, then go on with --resume.',
-      cause,
-    });
-  }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST' || code === 'EISDIR') {
-    return new NlaError('E_NOT_WRITABLE', {
-      message: 'This path cannot be written.',
-      file: path,
-      found: `${code}: ${cause.message}`,
-      expected: 'a folder that this user may write to',
-      fix: 'Choose another --run-dir or correct the permissions.',
-      kind: 'input',
-      cause,
-    });
-  }
-  if (code === 'ENOENT') {
-    return new NlaError('E_FILE_MISSING', { message: 'This file does not exist.', file: path, kind: 'input', cause });
-  }
-  return new NlaError('E_FILE', { message: `A file operation failed: ${cause.message}`, file: path, found: String(code), cause });
-}
-
-/** Runs `work` and names `path` in whatever the file system says against it. */
+/** Runs `work` and turns what the file system says against it into `E_WRITE` with the path. */
 export async function withPath<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {
-    throw fileError(error, path);
+    throw isSystemError(error) ? writeError(path, error) : error;
   }
+}
+
+function isSystemError(error: unknown): boolean {
+  return !isNlaError(error) && error instanceof Error && 'syscall' in error;
 }
 
 /** Makes a folder with its parents. */
@@ -48,26 +23,10 @@ export async function makeFolder(folder: string): Promise<void> {
   await withPath(folder, () => mkdir(folder, { recursive: true }));
 }
 
-/** Writes a file that is either whole or not there: temporary file beside it, fsync, rename, fsync of the folder. */
+/** Writes a file that is either whole or not there, making its folder. Throws `E_WRITE`. */
 export async function writeFileAtomically(path: string, content: string | Uint8Array): Promise<void> {
-  await withPath(path, async () => {
-    await mkdir(dirname(path), { recursive: true });
-    const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-    try {
-      const handle = await open(temporary, 'w');
-      try {
-        await handle.writeFile(content);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await rename(temporary, path);
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw error;
-    }
-    await syncFolder(dirname(path));
-  });
+  await makeFolder(dirname(path));
+  await atomicWriteFile(path, content);
 }
 
 /**
@@ -92,7 +51,7 @@ export async function writeFolderAtomically(folder: string, fill: (temporary: st
       await rm(temporary, { recursive: true, force: true });
       throw error;
     }
-    await syncFolder(dirname(folder));
+    await fsyncFolder(dirname(folder));
   });
 }
 
@@ -111,7 +70,7 @@ export async function namesIn(folder: string): Promise<string[]> {
     return (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw fileError(error, folder);
+    throw writeError(folder, error);
   }
 }
 
@@ -121,7 +80,11 @@ export async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1).replaceAll('\\', '/'))
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(folder.length + 1)
+        .replaceAll('\\', '/'),
+    )
     .filter((path) => !path.split('/').some((part) => part.startsWith('.')))
     .sort();
 }
@@ -141,7 +104,7 @@ async function syncTree(folder: string): Promise<void> {
     if (entry.isDirectory()) await syncTree(path);
     else await syncPath(path);
   }
-  await syncFolder(folder);
+  await fsyncFolder(folder);
 }
 
 async function syncPath(path: string): Promise<void> {
@@ -151,9 +114,4 @@ async function syncPath(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** Windows cannot open a folder; there the rename alone has to do. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform !== 'win32') await syncPath(folder);
 }

@@ -7,12 +7,32 @@ export type StageName = 'data' | 'train' | 'eval' | 'report';
 /** What an event says; training events name their role. */
 export type RunEventBody =
   | { readonly stage: 'data' | 'report'; readonly type: 'start' }
-  | { readonly stage: 'data'; readonly type: 'done'; readonly figures: Figures; readonly files: readonly string[]; readonly seconds: number }
+  | {
+      readonly stage: 'data';
+      readonly type: 'done';
+      readonly figures: Figures;
+      readonly files: readonly string[];
+      readonly seconds: number;
+    }
   | { readonly stage: 'data'; readonly type: 'warning'; readonly warning: Warning }
-  | { readonly stage: 'train'; readonly role: Role; readonly type: 'start'; readonly steps: number; readonly resumedFrom?: number; readonly backend: string }
+  | {
+      readonly stage: 'train';
+      readonly role: Role;
+      readonly type: 'start';
+      readonly steps: number;
+      readonly resumedFrom?: number;
+      readonly backend: string;
+    }
   | { readonly stage: 'train'; readonly role: Role; readonly type: 'plan'; readonly plan: MemoryPlan }
   | { readonly stage: 'train'; readonly role: Role; readonly type: 'guard'; readonly guard: GuardReport; readonly override: boolean }
-  | { readonly stage: 'train'; readonly role: Role; readonly type: 'step'; readonly step: number; readonly steps: number; readonly figures: Figures }
+  | {
+      readonly stage: 'train';
+      readonly role: Role;
+      readonly type: 'step';
+      readonly step: number;
+      readonly steps: number;
+      readonly figures: Figures;
+    }
   | {
       readonly stage: 'train';
       readonly role: Role;

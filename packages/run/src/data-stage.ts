@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isNlaError, type SplitName } from '@nlakit/core';
+import { filesBelow, makeFolder, sha256File, writeFileAtomically } from './file-writing.js';
+import { interruption } from './interruption.js';
+import { runLayer, type RunSession } from './run-session.js';
+
+/** `data/manifest.json`: what the data stage left, with hashes. */
+export interface DataManifest {
+  readonly runHash: string;
+  readonly datasetId: string;
+  /** Files below `data/`, by path. */
+  readonly files: Readonly<Record<string, string>>;
+  /** sha256 of each split, also of those that lie elsewhere. */
+  readonly splits: Readonly<Partial<Record<SplitName, { readonly rows: number; readonly sha256: string }>>>;
+}
+
+/** Makes (or checks) the dataset, unless that is done. Throws the dataset's errors and `E_INTERRUPTED`. */
+export async function runDataStage(session: RunSession): Promise<{ readonly manifest: DataManifest; readonly skipped: boolean }> {
+  const { layout, record, parts, events, log, signal } = session;
+  const before = await readManifest(layout.dataManifest);
+  if (before?.runHash === record.hash && (await allPresent(layout.dataFolder, before))) return { manifest: before, skipped: true };
+
+  const started = performance.now();
+  const dataset = await parts.dataset();
+  const model = await parts.model();
+  const injector = await parts.injector();
+  await makeFolder(layout.dataFolder);
+  await events.append({ stage: 'data', type: 'start' });
+  for await (const event of dataset.prepare({ model, injector, layer: runLayer(record, model), folder: layout.dataFolder, signal })) {
+    if (event.type === 'progress') log.progress(event);
+    else if (event.type === 'warning') {
+      log.warn(`${event.warning.code}: ${event.warning.message}`);
+      await events.append({ stage: 'data', type: 'warning', warning: event.warning });
+    } else {
+      await events.append({
+        stage: 'data',
+        type: 'done',
+        figures: event.figures,
+        files: event.files,
+        seconds: (performance.now() - started) / 1000,
+      });
+    }
+  }
+  if (signal.aborted) throw interruption('the data is not complete yet', session.resumeCommand);
+
+  const files: Record<string, string> = {};
+  for (const file of await filesBelow(layout.dataFolder)) {
+    if (file !== 'manifest.json') files[file] = await sha256File(join(layout.dataFolder, file));
+  }
+  const splits: Partial<Record<SplitName, { rows: number; sha256: string }>> = {};
+  for (const name of ['avSft', 'arSft', 'heldOut'] as const) {
+    try {
+      const split = await dataset.open(layout.dataFolder, name);
+      splits[name] = { rows: split.length, sha256: split.sha256 };
+    } catch (error) {
+      // A dataset may lack a split; the stage that needs it says so.
+      if (!isNlaError(error)) throw error;
+      log.debug(`no split ${name}: ${error.message}`);
+    }
+  }
+  const manifest: DataManifest = {
+    runHash: record.hash,
+    datasetId: (await dataset.describe(layout.dataFolder)).datasetId,
+    files,
+    splits,
+  };
+  await writeFileAtomically(layout.dataManifest, `${JSON.stringify(manifest, null, 2)}\n`);
+  return { manifest, skipped: false };
+}
+
+/** Reads `data/manifest.json`; undefined where there is none. */
+export async function readManifest(file: string): Promise<DataManifest | undefined> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as DataManifest;
+  } catch {
+    // Without a readable manifest the data stage simply runs again.
+    return undefined;
+  }
+}
+
+async function allPresent(folder: string, manifest: DataManifest): Promise<boolean> {
+  const present = new Set(await filesBelow(folder));
+  return Object.keys(manifest.files).every((file) => present.has(file));
+}

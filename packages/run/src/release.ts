@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import { NlaError, type JsonValue, type Release, type ReleaseFile } from '@nlakit/core';
+import { readSidecar } from '@nlakit/sidecar';
+import { filesBelow } from './file-writing.js';
+import type { OpenedRun } from './open-run.js';
+import { stepName } from './run-layout.js';
+
+/**
+ * What is published of a run: every trajectory step, the newest reconstructor, evaluations, the card with its figures, and the
+ * sidecars of the data. States to resume from, events and the data itself stay on the machine; paths are relative.
+ * Throws `E_STEP_MISSING` for a run without checkpoints and `E_REPORT_MISSING` for one without a card.
+ */
+export async function buildRelease(run: OpenedRun, repository: string): Promise<Release> {
+  const { layout, record } = run;
+  const steps = await run.steps('av');
+  const newest = steps.at(-1);
+  if (newest === undefined) {
+    throw new NlaError('E_STEP_MISSING', {
+      message: 'There is nothing to publish: the trajectory is empty.',
+      file: layout.checkpoints('av'),
+      fix: 'Train first: `nla train`.',
+      kind: 'input',
+    });
+  }
+  const files: ReleaseFile[] = [];
+  const add = async (folder: string, prefix: string, wanted: (path: string) => boolean = () => true): Promise<void> => {
+    for (const path of await filesBelow(folder)) {
+      if (wanted(path)) files.push({ path: prefix === '' ? path : `${prefix}/${path}`, source: { file: join(folder, path) } });
+    }
+  };
+  for (const step of steps) await add(layout.checkpoint('av', step), `trajectory/${stepName(step)}`);
+  const reconstructor = (await run.steps('ar')).at(-1);
+  if (reconstructor !== undefined) await add(layout.checkpoint('ar', reconstructor), `reconstructor/${stepName(reconstructor)}`);
+  await add(join(run.folder, 'eval'), 'eval', (path) => path.endsWith('.json'));
+  await add(layout.dataFolder, 'data', (path) => path.endsWith('.nla_meta.yaml'));
+  // The card lies at the top of a repository; its links to figures are relative to it.
+  await add(layout.reportFolder, '');
+  if (!files.some(({ path }) => path === 'README.md')) {
+    throw new NlaError('E_REPORT_MISSING', {
+      message: 'A release needs its card, and this run has none yet.',
+      file: layout.reportFolder,
+      found: 'no README.md',
+      fix: 'Write it: `nla report <run>`.',
+      kind: 'input',
+    });
+  }
+  const sidecar = await readSidecar(join(layout.checkpoint('av', newest), 'nla_meta.yaml'));
+  const metadata: Record<string, JsonValue> = {
+    name: record.name,
+    runHash: record.hash,
+    steps,
+    reconstructorStep: reconstructor ?? null,
+    nlakit: record.nlakit,
+  };
+  return { repository, baseModel: sidecar.baseModel, files: files.sort((a, b) => (a.path < b.path ? -1 : 1)), metadata };
+}

@@ -1,0 +1,336 @@
+import { isNlaError, NlaError, type Plugin, type PluginKind } from '@nlakit/core';
+import { toJson } from './canonical-json.js';
+import { closest } from './closest.js';
+import { readConfig, type ConfigOverride, type ConfigPath, type ConfigSource, type SourcePlace } from './config-source.js';
+import { loadPlugin, type PluginSource } from './plugin-loading.js';
+import { sealRun, type ResolvedRun, type ResolvedSlot } from './resolved-run.js';
+import { knownKeys, runConfigSchema, type PluginSlot, type RunConfig } from './run-config.js';
+
+/** What the host (the command line, an example) offers to every run. */
+export interface RunHost {
+  /** Imports a package that the host ships; used where the config's folder does not resolve a specifier. */
+  readonly bundled?: (specifier: string) => Promise<unknown>;
+  readonly bundledNames?: readonly string[];
+  /** Backends for `use: auto`, best first. */
+  readonly backends?: readonly string[];
+}
+
+/** Something wrong with a config. */
+export interface ConfigIssue {
+  readonly code: string;
+  /** Keys from the top, joined with dots. */
+  readonly path: string;
+  readonly file: string;
+  readonly line?: number;
+  readonly column?: number;
+  readonly message: string;
+  /** The error as it would be thrown. */
+  readonly error: NlaError;
+}
+
+/** A plugin with its validated options, ready to be created. */
+export interface PreparedPlugin<Kind extends PluginKind = PluginKind> {
+  readonly plugin: Plugin<Kind>;
+  readonly options: unknown;
+}
+
+/** The plugins of a run, by slot. */
+export interface RunPlugins {
+  readonly backend: PreparedPlugin<'backend'>;
+  readonly quantizer?: PreparedPlugin<'quantizer'>;
+  readonly model: PreparedPlugin<'model'>;
+  readonly injector: PreparedPlugin<'injector'>;
+  readonly dataset?: PreparedPlugin<'dataset'>;
+  readonly trainers: { readonly ar?: PreparedPlugin<'trainer'>; readonly av?: PreparedPlugin<'trainer'> };
+  readonly evaluators: readonly (PreparedPlugin<'evaluator'> & { readonly id: string })[];
+  readonly publisher?: PreparedPlugin<'publisher'>;
+}
+
+/** A config after all checks that need no weights. */
+export interface RunPreparation {
+  readonly resolved: ResolvedRun;
+  readonly plugins: RunPlugins;
+  /** Folder of the config: relative paths in options start here. */
+  readonly configFolder: string;
+}
+
+/** A checked config: either ready, or with everything that is wrong with it. */
+export type ConfigCheck =
+  | { readonly ok: true; readonly preparation: RunPreparation; readonly issues: readonly [] }
+  | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
+
+/** Reads and checks a config; throws the first issue as an {@link NlaError}. The error's `cause` lists them all. */
+export async function resolveRun(path: string, host: RunHost = {}, overrides: readonly ConfigOverride[] = []): Promise<RunPreparation> {
+  const check = await checkConfig(path, host, overrides);
+  if (check.ok) return check.preparation;
+  const [first] = check.issues;
+  if (first === undefined) throw new Error('A failed check names no issue.');
+  if (check.issues.length === 1) throw first.error;
+  throw new NlaError(first.error.code, {
+    ...first.error.details,
+    message: `${first.error.details.message} (and ${check.issues.length - 1} more, see \`nla validate\`)`,
+    cause: check.issues,
+  });
+}
+
+/** Reads and checks a config without loading weights, and collects every issue. */
+export async function checkConfig(path: string, host: RunHost = {}, overrides: readonly ConfigOverride[] = []): Promise<ConfigCheck> {
+  let source: ConfigSource;
+  try {
+    source = await readConfig(path, overrides);
+  } catch (error) {
+    if (!isNlaError(error)) throw error;
+    return { ok: false, issues: [asIssue(error, [])] };
+  }
+  return checkSource(source, host);
+}
+
+/** Checks a config that has been read. */
+export async function checkSource(source: ConfigSource, host: RunHost = {}): Promise<ConfigCheck> {
+  const parsed = runConfigSchema.safeParse(source.value);
+  if (!parsed.success) return { ok: false, issues: parsed.error.issues.flatMap((issue) => schemaIssues(issue, source)) };
+  // Zod's optional members allow an explicit undefined, which no config file can hold.
+  const config = parsed.data as RunConfig;
+  const issues: ConfigIssue[] = [];
+  const plugins: PluginSource = {
+    folder: source.folder,
+    ...(host.bundled === undefined ? {} : { bundled: host.bundled }),
+    ...(host.bundledNames === undefined ? {} : { bundledNames: host.bundledNames }),
+  };
+
+  const present = presentKinds(config);
+  const prepare = async <Kind extends PluginKind>(
+    kind: Kind,
+    slot: PluginSlot,
+    path: ConfigPath,
+  ): Promise<PreparedSlot<Kind> | undefined> => {
+    const outcome = await prepareSlot(kind, slot, path, source, plugins, present);
+    if ('issues' in outcome) {
+      issues.push(...outcome.issues);
+      return undefined;
+    }
+    return outcome;
+  };
+
+  const backend = await prepareBackend(config.backend, host, prepare, source, issues);
+  const quantizer = config.quantizer && (await prepare('quantizer', config.quantizer, ['quantizer']));
+  const model = await prepare('model', config.model, ['model']);
+  const injector = await prepare('injector', config.injector, ['injector']);
+  const dataset = config.dataset && (await prepare('dataset', config.dataset, ['dataset']));
+  const ar = config.trainers?.ar && (await prepare('trainer', config.trainers.ar, ['trainers', 'ar']));
+  const av = config.trainers?.av && (await prepare('trainer', config.trainers.av, ['trainers', 'av']));
+  const evaluators: { readonly id: string; readonly prepared: PreparedSlot<'evaluator'> }[] = [];
+  for (const [index, slot] of (config.evaluators ?? []).entries()) {
+    const prepared = await prepare('evaluator', slot, ['evaluators', index]);
+    if (prepared !== undefined) evaluators.push({ id: slot.id, prepared });
+  }
+  const publisher = config.publisher && (await prepare('publisher', config.publisher, ['publisher']));
+  if (issues.length > 0 || backend === undefined || model === undefined || injector === undefined) return { ok: false, issues };
+
+  const resolved = sealRun({
+    schema: 1,
+    name: config.name,
+    seed: config.seed ?? 0,
+    backend: backend.slot,
+    ...(quantizer ? { quantizer: quantizer.slot } : {}),
+    model: model.slot,
+    injector: injector.slot,
+    ...(dataset ? { dataset: dataset.slot } : {}),
+    trainers: { ...(ar ? { ar: ar.slot } : {}), ...(av ? { av: av.slot } : {}) },
+    evaluators: evaluators.map(({ id, prepared }) => ({ id, ...prepared.slot })),
+    ...(publisher ? { publisher: publisher.slot } : {}),
+    overrides: source.overrides.map(({ path, value }) => ({ path, value: toJson(value) })),
+  });
+  return {
+    ok: true,
+    issues: [],
+    preparation: {
+      resolved,
+      configFolder: source.folder,
+      plugins: {
+        backend: backend.prepared,
+        ...(quantizer ? { quantizer: quantizer.prepared } : {}),
+        model: model.prepared,
+        injector: injector.prepared,
+        ...(dataset ? { dataset: dataset.prepared } : {}),
+        trainers: { ...(ar ? { ar: ar.prepared } : {}), ...(av ? { av: av.prepared } : {}) },
+        evaluators: evaluators.map(({ id, prepared }) => ({ id, ...prepared.prepared })),
+        ...(publisher ? { publisher: publisher.prepared } : {}),
+      },
+    },
+  };
+}
+
+interface PreparedSlot<Kind extends PluginKind> {
+  readonly slot: ResolvedSlot;
+  readonly prepared: PreparedPlugin<Kind>;
+}
+
+async function prepareBackend(
+  slot: PluginSlot | undefined,
+  host: RunHost,
+  prepare: (kind: 'backend', slot: PluginSlot, path: ConfigPath) => Promise<PreparedSlot<'backend'> | undefined>,
+  source: ConfigSource,
+  issues: ConfigIssue[],
+): Promise<PreparedSlot<'backend'> | undefined> {
+  if (slot !== undefined && slot.use !== 'auto') return prepare('backend', slot, ['backend']);
+  const before = issues.length;
+  for (const use of host.backends ?? []) {
+    const found = await prepare('backend', { ...slot, use }, ['backend']);
+    if (found !== undefined) {
+      issues.length = before;
+      return found;
+    }
+  }
+  if ((host.backends ?? []).length === 0) {
+    issues.push(
+      issue('E_BACKEND_NONE', ['backend'], source.place(['backend', 'use']), {
+        message: 'No backend is offered for "auto" here.',
+        fix: 'Name one: backend: { use: "@nlakit/backend-wasm" }.',
+      }),
+    );
+  }
+  return undefined;
+}
+
+function presentKinds(config: RunConfig): ReadonlySet<PluginKind> {
+  const present = new Set<PluginKind>(['backend', 'model', 'injector']);
+  if (config.quantizer !== undefined) present.add('quantizer');
+  if (config.dataset !== undefined) present.add('dataset');
+  return present;
+}
+
+async function prepareSlot<Kind extends PluginKind>(
+  kind: Kind,
+  slot: PluginSlot,
+  path: ConfigPath,
+  source: ConfigSource,
+  plugins: PluginSource,
+  present: ReadonlySet<PluginKind>,
+): Promise<PreparedSlot<Kind> | { readonly issues: readonly ConfigIssue[] }> {
+  let plugin: Plugin<Kind>;
+  try {
+    // loadPlugin has compared the kind, which the type of its result cannot say.
+    plugin = (await loadPlugin(slot.use, kind, plugins)).plugin as Plugin<Kind>;
+  } catch (error) {
+    if (!isNlaError(error)) throw error;
+    return { issues: [issue(error.code, [...path, 'use'], source.place([...path, 'use']), error.details)] };
+  }
+  const missing = (plugin.needs ?? []).filter((need) => !present.has(need));
+  if (missing.length > 0) {
+    const details = {
+      message: `"${slot.use}" needs a part that the config does not name.`,
+      found: `no ${missing.join(', no ')}`,
+      expected: `slots for ${(plugin.needs ?? []).join(', ')}`,
+      fix: `Add ${missing.map((need) => `"${need}: { use: … }"`).join(' and ')}.`,
+    };
+    return { issues: [issue('E_PLUGIN_NEEDS', [...path, 'use'], source.place([...path, 'use']), details)] };
+  }
+  const given = slot.options ?? {};
+  const result = await plugin.optionsSchema['~standard'].validate(given);
+  if (result.issues !== undefined) {
+    return {
+      issues: result.issues.flatMap((found) => {
+        const inner = (found.path ?? []).map((step) => (typeof step === 'object' ? step.key : step));
+        return optionIssues(slot.use, [...path, 'options', ...inner], inner, found, source);
+      }),
+    };
+  }
+  return {
+    slot: { use: slot.use, name: plugin.name, version: plugin.version, options: toJson(result.value), given: toJson(given) },
+    prepared: { plugin, options: result.value },
+  };
+}
+
+/** Issues of a plugin's own schema. Zod lists unknown keys of one object in one issue; each gets its own place. */
+function optionIssues(
+  use: string,
+  path: ConfigPath,
+  inner: ConfigPath,
+  found: { readonly message: string },
+  source: ConfigSource,
+): ConfigIssue[] {
+  const keys = 'keys' in found && Array.isArray(found.keys) ? (found.keys as readonly string[]) : [];
+  if (keys.length > 0) {
+    return keys.map((key) =>
+      issue('E_OPTION', [...path, key], source.place([...path, key], 'key'), {
+        message: `"${use}" has no option "${[...inner, key].map(String).join('.')}".`,
+        fix: `Remove it, or look the name up in the documentation of ${use}.`,
+      }),
+    );
+  }
+  const value = valueAt(source.value, path);
+  return [
+    issue('E_OPTION', path, source.place(path), {
+      message: `Option "${inner.map(String).join('.')}" of "${use}": ${found.message}`,
+      found: value === undefined ? 'nothing' : JSON.stringify(value),
+    }),
+  ];
+}
+
+function schemaIssues(found: SchemaIssue, source: ConfigSource): ConfigIssue[] {
+  if (found.code === 'unrecognized_keys') {
+    return (found.keys ?? []).map((key) => {
+      const path = [...found.path, key];
+      const known = knownKeys(found.path);
+      const suggestion = closest(key, known);
+      return issue('E_CONFIG', path, source.place(path, 'key'), {
+        message: `Unknown key "${key}".`,
+        expected: `one of ${known.join(', ')}`,
+        ...(suggestion === undefined ? {} : { fix: `Did you mean "${suggestion}"?` }),
+      });
+    });
+  }
+  const value = valueAt(source.value, found.path);
+  return [
+    issue('E_CONFIG', found.path, source.place(found.path), {
+      message: `${found.path.length === 0 ? 'The config' : `"${found.path.map(String).join('.')}"`}: ${value === undefined ? 'is missing.' : found.message}`,
+      found: value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 200),
+    }),
+  ];
+}
+
+interface SchemaIssue {
+  readonly code: string;
+  readonly message: string;
+  readonly path: readonly PropertyKey[];
+  readonly keys?: readonly string[];
+}
+
+function issue(
+  code: string,
+  path: ConfigPath,
+  place: SourcePlace,
+  details: { readonly message: string; readonly found?: string; readonly expected?: string; readonly fix?: string },
+): ConfigIssue {
+  const { message, found, expected, fix } = details;
+  const error = new NlaError(code, {
+    message,
+    ...(found === undefined ? {} : { found }),
+    ...(expected === undefined ? {} : { expected }),
+    ...(fix === undefined ? {} : { fix }),
+    ...place,
+    kind: 'input',
+  });
+  return asIssue(error, path);
+}
+
+function asIssue(error: NlaError, path: ConfigPath): ConfigIssue {
+  const { file, line, column, message } = error.details;
+  return {
+    code: error.code,
+    path: path.map(String).join('.'),
+    file: file ?? '',
+    ...(line === undefined ? {} : { line }),
+    ...(column === undefined ? {} : { column }),
+    message,
+    error,
+  };
+}
+
+function valueAt(value: unknown, path: ConfigPath): unknown {
+  return path.reduce<unknown>(
+    (current, step) => (typeof current === 'object' && current !== null ? (current as Record<PropertyKey, unknown>)[step] : undefined),
+    value,
+  );
+}

@@ -1,0 +1,263 @@
+import { readdir } from 'node:fs/promises';
+import { isNlaError, NlaError, type Figures, type NlaContract, type StepEvent, type TrainContext } from '@nlakit/core';
+import { splitBaselines } from './baselines.js';
+import { writeCheckpoint, type CheckpointContext } from './checkpoint.js';
+import { readEvents, rewindEvents } from './event-log.js';
+import { makeFolder, withPath } from './file-writing.js';
+import { interruption } from './interruption.js';
+import { readNewestState, writeResumeState } from './resume-state.js';
+import type { RunEvent } from './run-event.js';
+import type { Role } from './run-layout.js';
+import { runLayer, type RunSession } from './run-session.js';
+import { createSeedStreams } from './seed-streams.js';
+
+/** How one role is to be trained. */
+export interface TrainStageOptions {
+  readonly role: Role;
+  /** Go on from the newest state. Without it, training that has begun is refused (`E_RUN_EXISTS`). */
+  readonly resume?: boolean;
+  /** Stop after that step, with the state saved. */
+  readonly untilStep?: number;
+}
+
+/** How training ended. */
+export interface TrainStageResult {
+  readonly role: Role;
+  readonly step: number;
+  readonly steps: number;
+  /** Whether all configured steps are done. */
+  readonly complete: boolean;
+  /** Whether there was nothing left to do. */
+  readonly skipped: boolean;
+  readonly figures: Figures;
+}
+
+/**
+ * Trains one role and writes its checkpoints: first the step folder, then its event, then the state to resume from, so that a run
+ * killed at any point goes on from a state whose step folder is already there or will be written again, byte for byte.
+ *
+ * Throws `E_RUN_EXISTS`, `E_RESUME`, `E_DATA_CHANGED`, `E_CONTRACT`, `E_INTERRUPTED` (state saved), `E_WRITE` and the trainer's errors.
+ */
+export async function runTrainStage(session: RunSession, options: TrainStageOptions): Promise<TrainStageResult> {
+  const { role } = options;
+  const { layout, record, parts, events, log, signal } = session;
+  const past = (await readEvents(layout.eventsFile)).filter((event) => event.stage === 'train' && event.role === role);
+  const finished = finishedResult(role, past);
+  if (finished !== undefined && (options.resume === true || options.untilStep !== undefined)) return finished;
+
+  const begun = await hasBegun(layout.checkpoints(role), layout.resume(role));
+  if (begun && options.resume !== true) {
+    throw new NlaError('E_RUN_EXISTS', {
+      message: `Training of the ${role.toUpperCase()} has begun in this folder, and nothing is overwritten.`,
+      file: layout.folder,
+      fix: `Go on with: ${session.resumeCommand}, or name another folder with --run-dir.`,
+      kind: 'input',
+    });
+  }
+  await makeFolder(layout.checkpoints(role));
+
+  const trainer = await parts.trainer(role);
+  if (trainer.role !== role) {
+    throw new NlaError('E_PLUGIN_KIND', {
+      message: `The trainer in slot "trainers.${role}" trains the ${trainer.role}.`,
+      expected: `a trainer for the ${role}`,
+      fix: `Move it to trainers.${trainer.role}.`,
+      kind: 'input',
+    });
+  }
+  const dataset = await parts.dataset();
+  const model = await parts.model();
+  const injector = await parts.injector();
+  const backend = await parts.backend();
+  const description = await dataset.describe(layout.dataFolder);
+  const layer = runLayer(record, model);
+  const contract = checkedContract(description.contract, { dModel: model.spec.dModel, layer, injector: await parts.injector() });
+  const split = await dataset.open(layout.dataFolder, role === 'av' ? 'avSft' : 'arSft');
+
+  const saved = await readNewestState(layout.resume(role), record.hash);
+  if (saved !== undefined && saved.dataSha256 !== split.sha256) {
+    throw new NlaError('E_DATA_CHANGED', {
+      message: 'The data has changed since this run was interrupted; going on would mix two datasets.',
+      file: layout.dataFolder,
+      found: split.sha256,
+      expected: saved.dataSha256 ?? 'none',
+      kind: 'input',
+    });
+  }
+  const seeds = createSeedStreams(record.seed);
+  if (saved !== undefined) seeds.restore(saved.state.streams);
+  await rewindEvents(layout.eventsFile, role, saved?.state.step ?? 0);
+
+  let checkpointContext: CheckpointContext = {
+    role,
+    record,
+    model,
+    layer,
+    contract,
+    description,
+    split,
+    baselines: await splitBaselines(split, signal),
+    guard: lastGuard(past),
+  };
+  const context: TrainContext = {
+    model,
+    backend,
+    injector,
+    dataset,
+    dataFolder: layout.dataFolder,
+    contract,
+    seeds,
+    signal,
+    log,
+    ...(options.untilStep === undefined ? {} : { untilStep: options.untilStep }),
+  };
+  await events.append({
+    stage: 'train',
+    role,
+    type: 'start',
+    steps: trainer.steps,
+    backend: backend.description,
+    ...(saved === undefined ? {} : { resumedFrom: saved.state.step }),
+  });
+
+  let step = saved?.state.step ?? 0;
+  let figures: Figures = {};
+  let savedStep = step;
+  let done = false;
+  const meter = createMeter(trainer.steps);
+  try {
+    for await (const event of trainer.train(context, saved?.state)) {
+      switch (event.type) {
+        case 'plan':
+          await events.append({ stage: 'train', role, type: 'plan', plan: event.plan });
+          break;
+        case 'guard':
+          checkpointContext = { ...checkpointContext, guard: { ...event.guard, override: event.override } };
+          await events.append({ stage: 'train', role, type: 'guard', guard: event.guard, override: event.override });
+          if (event.guard.verdict !== 'accepted') log.warn(`injection guard (${event.guard.verdict}): ${event.guard.reasons.join(' ')}`);
+          break;
+        case 'step':
+          step = event.step;
+          figures = event.figures;
+          await events.append({ stage: 'train', role, type: 'step', step, steps: event.steps, figures });
+          log.progress({ task: `train ${role}`, done: step, total: event.steps, unit: 'steps', figures: meter(event) });
+          break;
+        case 'checkpoint':
+          if (event.reason === 'save') await writeCheckpoint(layout.checkpoint(role, event.step), event, checkpointContext);
+          await events.append({
+            stage: 'train',
+            role,
+            type: 'checkpoint',
+            step: event.step,
+            reason: event.reason,
+            health: event.health,
+          });
+          await writeResumeState(layout.resume(role), event.state, {
+            reason: event.reason,
+            runHash: record.hash,
+            dataSha256: split.sha256,
+          });
+          savedStep = event.step;
+          break;
+        case 'warning':
+          log.warn(`${event.warning.code}: ${event.warning.message}`);
+          await events.append({
+            stage: 'train',
+            role,
+            type: 'warning',
+            warning: event.warning,
+            ...(event.step === undefined ? {} : { step: event.step }),
+          });
+          break;
+        case 'done':
+          step = event.step;
+          figures = { ...figures, ...event.figures };
+          done = step >= trainer.steps;
+          if (done) await events.append({ stage: 'train', role, type: 'done', step, figures: event.figures });
+          break;
+      }
+    }
+  } catch (error) {
+    // A trainer may answer an abort with an exception of its own; what is saved is saved either way.
+    if (!signal.aborted || (isNlaError(error) && error.code !== 'E_ABORTED' && error.code !== 'E_INTERRUPTED')) throw error;
+  } finally {
+    model.adapt(null);
+  }
+  if (signal.aborted && !done) {
+    throw interruption(
+      savedStep === 0 ? `no step of the ${role.toUpperCase()} is saved yet` : `step ${savedStep} of the ${role.toUpperCase()} is saved`,
+      session.resumeCommand,
+    );
+  }
+  return { role, step, steps: trainer.steps, complete: done, skipped: false, figures };
+}
+
+/** Whether the events say that a role's training is complete. */
+export function finishedResult(role: Role, events: readonly RunEvent[]): TrainStageResult | undefined {
+  const done = events.filter((event) => event.stage === 'train' && event.role === role && event.type === 'done').at(-1);
+  if (done?.stage !== 'train' || done.type !== 'done') return undefined;
+  return { role, step: done.step, steps: done.step, complete: true, skipped: true, figures: done.figures };
+}
+
+async function hasBegun(...folders: readonly string[]): Promise<boolean> {
+  for (const folder of folders) {
+    const names = await withPath(folder, () =>
+      readdir(folder).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+        throw error;
+      }),
+    );
+    if (names.length > 0) return true;
+  }
+  return false;
+}
+
+function lastGuard(events: readonly RunEvent[]): CheckpointContext['guard'] {
+  const found = events.filter((event) => event.stage === 'train' && event.type === 'guard').at(-1);
+  return found?.stage === 'train' && found.type === 'guard' ? { ...found.guard, override: found.override } : undefined;
+}
+
+/** The dataset's contract with the run's injection in it, checked against the model. */
+function checkedContract(
+  contract: NlaContract,
+  run: {
+    readonly dModel: number;
+    readonly layer: number;
+    readonly injector: { scale(dModel: number): number | null; readonly perLayerIds: NlaContract['perLayerIds'] };
+  },
+): NlaContract {
+  if (contract.dModel !== run.dModel || contract.layer !== run.layer) {
+    throw new NlaError('E_CONTRACT', {
+      message: 'The dataset was made for another model or layer.',
+      found: `d_model ${contract.dModel}, layer ${contract.layer}`,
+      expected: `d_model ${run.dModel}, layer ${run.layer}`,
+      fix: 'Use the model and layer of the dataset sidecar, or extract the data again.',
+      kind: 'input',
+    });
+  }
+  return { ...contract, injectionScale: run.injector.scale(run.dModel), perLayerIds: run.injector.perLayerIds };
+}
+
+/** Loss, rate and time left, formatted; the rate is taken over the last 20 steps. */
+function createMeter(steps: number): (event: StepEvent) => Readonly<Record<string, string>> {
+  const recent: { readonly tokens: number; readonly seconds: number }[] = [];
+  return ({ step, figures }) => {
+    recent.push({ tokens: figures.tokens, seconds: figures.seconds });
+    if (recent.length > 20) recent.shift();
+    const seconds = recent.reduce((sum, one) => sum + one.seconds, 0);
+    const tokens = recent.reduce((sum, one) => sum + one.tokens, 0);
+    const left = ((steps - step) * seconds) / recent.length;
+    return {
+      loss: figures.loss.toPrecision(4),
+      ...(seconds > 0 ? { 'tok/s': String(Math.round(tokens / seconds)), eta: formatSeconds(left) } : {}),
+    };
+  };
+}
+
+/** `75` as `1:15`, `3700` as `1:01:40`. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60 ? `${minutes}:${two(whole % 60)}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
+}
