@@ -1,1 +1,1 @@
-export {};
+export { mean, median, quantile, sortedQuantile, standardDeviation, summarize } from './summarize.js';

@@ -1,1 +1,12 @@
-export {};
+export * from './types.js';
+export { parseScale } from './scale.js';
+export { datasetSidecarPath, parseSidecar, readSidecar, SIDECAR_FILE } from './parse-sidecar.js';
+export { writeDatasetSidecar, writeModelSidecar } from './write-sidecar.js';
+export type { DatasetSidecarInput, ModelSidecarInput } from './write-sidecar.js';
+export { contractDifferences, contractFields, contractOf } from './contract-of.js';
+export type { ContractSupplement } from './contract-of.js';
+export { checkContract } from './check-contract.js';
+export { findMarker } from './find-marker.js';
+export type { Marker } from './find-marker.js';
+export { arPromptIds, avPromptIds } from './prompts.js';
+export { checkTemplates, EXPLANATION_PLACEHOLDER, fillTemplate, INJECTION_PLACEHOLDER } from './templates.js';
