@@ -1,0 +1,180 @@
+import type { ForwardInput, LoraAdapter, LoraPair, Override, RandomStream } from '@nlakit/core';
+import { causalAttention, geglu, loraLinear, rmsNorm, rope, tf } from '@nlakit/ops';
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Gemma4Config, Gemma4Layer } from './config.js';
+import type { TypeConstants } from './pass-plan.js';
+import type { Gemma4Weights } from './weights.js';
+
+/** Keys (normed, rotated) and values (normed) of one layer, each `[batch, keys, kvHeads, headDim]`. */
+export interface KeysValues {
+  readonly keys: Tensor4D;
+  readonly values: Tensor4D;
+}
+
+/** What a block needs besides the residual stream. Rows are `batch × length` positions, row-major. */
+export interface BlockInput {
+  readonly batch: number;
+  readonly length: number;
+  /** Residual stream, `[rows, dModel]`. */
+  readonly residual: Tensor2D;
+  /** The block's own columns of the per-layer inputs, `[rows, perLayerWidth]`. */
+  readonly perLayer: Tensor2D;
+  readonly constants: TypeConstants;
+  /** Keys and values of the donor in this same pass, for a layer that has none of its own. */
+  readonly shared: KeysValues | undefined;
+  /** Cached keys and values of earlier positions, for a layer with its own. */
+  readonly past?: KeysValues | undefined;
+  readonly dropout?: RandomStream | undefined;
+}
+
+/** The residual stream after the block, and the layer's own keys and values, if it has its own. */
+export interface BlockOutput {
+  readonly residual: Tensor2D;
+  readonly own: KeysValues | undefined;
+}
+
+/** The decoder's parts, as differentiable functions of tensors. Nothing here disposes anything: callers work inside `tf.tidy`. */
+export interface Gemma4Decoder {
+  /** Factor between a row of the embedding table and the vector that enters block 0. */
+  readonly embeddingScale: number;
+  attach(adapter: LoraAdapter | null, pairs: ReadonlyMap<string, LoraPair>): void;
+  /** Scaled embeddings with overrides in place, `[rows, dModel]`. */
+  embed(input: EmbeddingInput): Tensor2D;
+  /** Per-layer inputs of blocks `0 … count - 1`, each `[rows, perLayerWidth]`. */
+  perLayerInputs(embeddings: Tensor2D, input: EmbeddingInput, count: number, dropout?: RandomStream): Tensor2D[];
+  block(layer: Gemma4Layer, input: BlockInput): BlockOutput;
+  /** The final norm. */
+  norm(residual: Tensor2D): Tensor2D;
+}
+
+/** The part of a pass that the embedding reads. */
+export type EmbeddingInput = Pick<ForwardInput, 'tokens' | 'length' | 'overrides' | 'perLayerIds'>;
+
+/**
+ * The Gemma 4 text decoder. Formulae: transformers `modeling_gemma4` and google-deepmind/gemma `gm/nn/gemma4`, which agree.
+ *
+ * @param roundScale rounds a scale to the precision that the reference would hold it in.
+ */
+export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roundScale: (scale: number) => number): Gemma4Decoder {
+  const { dModel, heads, perLayerWidth, epsilon } = config;
+  const embeddingScale = roundScale(Math.sqrt(dModel));
+  const perLayerScale = roundScale(Math.sqrt(perLayerWidth));
+  const contextScale = dModel ** -0.5;
+  let pairs: ReadonlyMap<string, LoraPair> = new Map();
+  let loraScale = 0;
+  let loraDropout = 0;
+
+  /** A linear with its adapter: `x [rows, in]` to `[rows, out]`. */
+  const linear = (x: Tensor2D, module: string, dropout?: RandomStream): Tensor2D => {
+    const base = weights.linear(x, module);
+    const pair = pairs.get(module);
+    if (pair === undefined) return base as Tensor2D;
+    const drop = dropout !== undefined && loraDropout > 0 ? { rate: loraDropout, random: dropout } : undefined;
+    return loraLinear(x, base, pair, loraScale, drop) as Tensor2D;
+  };
+
+  /** Root-mean-square norm over the last axis; the weight multiplies as it is (not 1 + weight). */
+  const norm = <T extends Tensor>(x: T, name: string | undefined): T =>
+    rmsNorm(x, name === undefined ? undefined : weights.vector(`${name}.weight`), epsilon) as T;
+
+  const attention = (layer: Gemma4Layer, h: Tensor2D, input: BlockInput): { output: Tensor2D; own: KeysValues | undefined } => {
+    const { batch, length, constants, past, dropout } = input;
+    const { headDim, kvHeads } = layer;
+    const at = `layers.${layer.index}.self_attn`;
+
+    // [rows, heads * headDim] -> [batch, length, heads, headDim]; norm before rotation
+    const queries: Tensor4D = tf.reshape(linear(h, `${at}.q_proj`, dropout), [batch, length, heads, headDim]);
+    const q = rope(norm(queries, `${at}.q_norm`), constants.cos, constants.sin);
+
+    let own: KeysValues | undefined;
+    if (layer.donor === undefined) {
+      // [rows, kvHeads * headDim] -> [batch, length, kvHeads, headDim]; values are normed without weight and never rotated
+      const keys: Tensor4D = tf.reshape(linear(h, `${at}.k_proj`, dropout), [batch, length, kvHeads, headDim]);
+      const values: Tensor4D = tf.reshape(linear(h, `${at}.v_proj`, dropout), [batch, length, kvHeads, headDim]);
+      const k = rope(norm(keys, `${at}.k_norm`), constants.cos, constants.sin);
+      const v = norm(values, undefined);
+      own = past === undefined ? { keys: k, values: v } : { keys: tf.concat([past.keys, k], 1), values: tf.concat([past.values, v], 1) };
+    }
+    const { keys: k, values: v } = own ?? (input.shared as KeysValues);
+
+    // The scale is 1: the query and key norms have absorbed it.
+    const mixed = causalAttention({ q, k, v, valid: constants.valid, window: layer.window, offset: constants.offset, scale: 1 });
+    // [batch, length, heads, headDim] -> [rows, heads * headDim]
+    return { output: linear(tf.reshape(mixed, [batch * length, heads * headDim]), `${at}.o_proj`, dropout), own };
+  };
+
+  return {
+    embeddingScale,
+
+    attach(adapter, attached) {
+      pairs = attached;
+      loraScale =
+        adapter === null ? 0 : adapter.spec.alpha / (adapter.spec.rankStabilized ? Math.sqrt(adapter.spec.rank) : adapter.spec.rank);
+      loraDropout = adapter?.spec.dropout ?? 0;
+    },
+
+    embed({ tokens, length, overrides = [] }) {
+      const scaled = tf.mul(weights.embedding.lookup(tokens), embeddingScale) as Tensor2D;
+      return overrides.length === 0 ? scaled : replaceRows(scaled, overrides, length);
+    },
+
+    perLayerInputs(embeddings, { tokens, length, overrides = [], perLayerIds }, count, dropout) {
+      const ids = tokens.slice();
+      if (perLayerIds === 'pad') for (const { row, position } of overrides) ids[row * length + position] = config.padId;
+      const rows = ids.length;
+      const total = config.layers.length;
+
+      const token = tf.mul(weights.perLayerEmbedding.lookup(ids), perLayerScale);
+      const projected = tf.mul(linear(embeddings, 'per_layer_model_projection', dropout), contextScale);
+      // [rows, layers * perLayerWidth] -> [rows, layers, perLayerWidth]: one norm of width perLayerWidth for every layer
+      const context = norm(tf.reshape(projected, [rows, total, perLayerWidth]), 'per_layer_projection_norm');
+      // and back, so that each layer's part is a run of columns
+      const both = tf.mul(tf.add(token, tf.reshape(context, [rows, total * perLayerWidth])), Math.SQRT1_2) as Tensor2D;
+      const sizes = Array.from({ length: count }, () => perLayerWidth);
+      if (count < total) sizes.push((total - count) * perLayerWidth);
+      return tf.split<Tensor2D>(both, sizes, 1).slice(0, count);
+    },
+
+    block(layer, input) {
+      const { residual, perLayer, dropout } = input;
+      const at = `layers.${layer.index}`;
+
+      const { output, own } = attention(layer, norm(residual, `${at}.input_layernorm`), input);
+      let x = tf.add(residual, norm(output, `${at}.post_attention_layernorm`)) as Tensor2D;
+
+      const h = norm(x, `${at}.pre_feedforward_layernorm`);
+      const wide = geglu(linear(h, `${at}.mlp.gate_proj`, dropout), linear(h, `${at}.mlp.up_proj`, dropout)) as Tensor2D;
+      x = tf.add(x, norm(linear(wide, `${at}.mlp.down_proj`, dropout), `${at}.post_feedforward_layernorm`));
+
+      // The per-layer branch reads the raw residual stream: no norm before it.
+      const narrow = geglu(linear(x, `${at}.per_layer_input_gate`, dropout), perLayer) as Tensor2D;
+      x = tf.add(x, norm(linear(narrow, `${at}.per_layer_projection`, dropout), `${at}.post_per_layer_input_norm`));
+
+      // The scalar multiplies the whole stream, not a branch.
+      return { residual: tf.mul(x, weights.vector(`${at}.layer_scalar`)), own };
+    },
+
+    norm: (residual) => norm(residual, 'norm'),
+  };
+}
+
+/**
+ * Replaces rows of `scaled [rows, dModel]` by the overrides' vectors: `scaled · keep + place · vectors`, which is exact (factors are
+ * 0 and 1) and differentiable in both.
+ */
+function replaceRows(scaled: Tensor2D, overrides: readonly Override[], length: number): Tensor2D {
+  const rows = scaled.shape[0];
+  const keep = new Float32Array(rows).fill(1);
+  const place = new Float32Array(rows * overrides.length);
+  overrides.forEach(({ row, position }, index) => {
+    keep[row * length + position] = 0;
+    place[(row * length + position) * overrides.length + index] = 1;
+  });
+  const vectors = tf.stack(overrides.map(({ vector }) => (vector instanceof Float32Array ? tf.tensor1d(vector) : (vector as Tensor1D))));
+  return tf.add(tf.mul(scaled, tf.tensor2d(keep, [rows, 1])), tf.matMul(tf.tensor2d(place, [rows, overrides.length]), vectors as Tensor2D));
+}
+
+/** `[rows, dModel]` as `[batch, length, dModel]`. */
+export function asBatch(x: Tensor2D, batch: number, length: number): Tensor3D {
+  return tf.reshape(x, [batch, length, x.shape[1]]);
+}
