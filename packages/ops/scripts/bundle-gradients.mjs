@@ -3,6 +3,7 @@
 // cannot be imported by Node one by one (no file extensions). tfjs keeps its engine and registries on the global
 // object, so the bundled functions serve the engine that everybody else imports.
 import { build } from 'esbuild';
+import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -21,3 +22,6 @@ await build({
   banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
   logLevel: 'error',
 });
+
+// Without it the declaration build would take the bundle's own variables for types.
+await writeFile(join(here, 'src/generated/tfjs-gradients.d.mts'), 'export {};\n');

@@ -106,10 +106,17 @@ const chunkedLossKernel = defineDomainKernel<ChunkedLossInputs, { softcap: numbe
  *
  * @returns `[row]`, in nats, neither summed nor averaged
  *
- * Throws `E_TARGET_OUT_OF_RANGE`, `E_TARGET_COUNT`.
+ * Throws `E_TARGET_OUT_OF_RANGE`, `E_TARGET_COUNT`, `E_CHUNK_SIZE`.
  */
 export function softcappedCrossEntropy(options: SoftcappedCrossEntropyOptions): Tensor1D {
   const { hidden, table, targets, softcap, chunk = 32768 } = options;
+  if (!Number.isInteger(chunk) || chunk < 1) {
+    throw new NlaError('E_CHUNK_SIZE', {
+      message: 'A vocabulary chunk is a positive whole number of rows.',
+      found: String(chunk),
+      kind: 'input',
+    });
+  }
   checkTargets(targets, hidden.shape[0], table.shape[0]);
   return tf.tidy(() => {
     const ids = tf.tensor1d(targets, 'int32');

@@ -1,0 +1,402 @@
+import type { Rank, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import { causalAttention } from '../causal-attention.js';
+import { embeddingRows } from '../embedding-rows.js';
+import { geglu } from '../geglu.js';
+import { linear } from '../linear.js';
+import { loraLinear } from '../lora-linear.js';
+import { nf4Unpack, NF4_VALUES } from '../nf4-unpack.js';
+import { rmsNorm } from '../rms-norm.js';
+import { rope } from '../rope.js';
+import { ropeTables } from '../rope-tables.js';
+import { softcappedCrossEntropy } from '../softcapped-cross-entropy.js';
+import { softcappedLogits } from '../softcapped-logits.js';
+import { tf } from '../tensorflow.js';
+import { checkOperation, validityOf } from './check-operation.js';
+import {
+  attentionReference,
+  crossEntropyReference,
+  elementwise,
+  geluExact,
+  geluTanh,
+  linearReference,
+  matMulReference,
+  rmsNormReference,
+  ropeReference,
+  rowsReference,
+  softcappedLogitsReference,
+} from './references.js';
+import type { TestRunner } from './test-runner.js';
+import { largestError, someValues, valuesOf, type Values } from './values.js';
+
+const EPSILON = 1e-6;
+
+/**
+ * Declares the tests that the domain kernels of a backend must pass: values against float64 references, gradients against their central
+ * differences, distance from likely mistakes, no leaked tensor. Also the stock tfjs kernels that those operations stand on.
+ *
+ * @param setup makes the backend ready; called once
+ */
+export function describeDomainKernels(runner: TestRunner, backendName: string, setup: () => Promise<void>): void {
+  const { describe, it, expect } = runner;
+  let ready: Promise<void> | undefined;
+  const test = (name: string, body: () => Promise<void>): void =>
+    it(name, async () => {
+      ready ??= setup();
+      await ready;
+      await tf.setBackend(backendName);
+      await body();
+    });
+
+  describe(`domain kernels on ${backendName}`, () => {
+    for (const shape of [
+      [3, 8],
+      [2, 3, 2, 13],
+      [1, 33],
+      [5, 1],
+    ]) {
+      const width = shape[shape.length - 1] ?? 1;
+      test(`rmsNorm with a weight, [${shape.join()}]`, () =>
+        checkOperation(runner, {
+          inputs: { x: someValues(1, shape, 2), weight: someValues(2, [width], 1.5) },
+          compute: ({ x, weight }) => rmsNorm(x, weight as Tensor1D, EPSILON),
+          reference: ({ x, weight }) => rmsNormReference(x, (column) => weight.data[column] ?? NaN, EPSILON),
+          mistakes: { '1 + weight': ({ x, weight }) => rmsNormReference(x, (column) => 1 + (weight.data[column] ?? NaN), EPSILON) },
+        }));
+      test(`rmsNorm without a weight, [${shape.join()}]`, () =>
+        checkOperation(runner, {
+          inputs: { x: someValues(3, shape, 2) },
+          compute: ({ x }) => rmsNorm(x, undefined, EPSILON),
+          reference: ({ x }) => rmsNormReference(x, () => 1, EPSILON),
+        }));
+    }
+
+    test('rmsNorm has its epsilon inside the root', () =>
+      checkOperation(runner, {
+        inputs: { x: someValues(4, [3, 6], 0.01) },
+        compute: ({ x }) => rmsNorm(x, undefined, 1e-4),
+        reference: ({ x }) => rmsNormReference(x, () => 1, 1e-4),
+        mistakes: { 'no epsilon': ({ x }) => rmsNormReference(x, () => 1, 0) },
+        // Gradients reach 1 / sqrt(epsilon) = 100 here, and the error is relative to that.
+        tolerance: 2e-5,
+      }));
+
+    for (const { headDim, rotaryFraction, heads } of [
+      { headDim: 8, rotaryFraction: 1, heads: 3 },
+      { headDim: 12, rotaryFraction: 0.5, heads: 1 },
+      { headDim: 32, rotaryFraction: 0.25, heads: 2 },
+    ]) {
+      for (const positions of [
+        [0, 1, 2, 3, 0, 1, 2, 3],
+        [0, 0, 1, 2, 5, 6, 7, 8],
+      ]) {
+        const turning = Math.floor((rotaryFraction * headDim) / 2);
+        const angle = (batch: number, position: number, pair: number): number =>
+          pair < turning ? (positions[batch * 4 + position] ?? NaN) * 100 ** ((-2 * pair) / headDim) : 0;
+        test(`rope, headDim ${headDim}, fraction ${rotaryFraction}, positions ${positions.join()}`, async () => {
+          const { cos, sin } = ropeTables({
+            positions: Int32Array.from(positions),
+            batch: 2,
+            length: 4,
+            headDim,
+            theta: 100,
+            rotaryFraction,
+          });
+          await checkOperation(runner, {
+            inputs: { x: someValues(5, [2, 4, heads, headDim]) },
+            compute: ({ x }) => rope(x as Tensor4D, cos, sin),
+            reference: ({ x }) => ropeReference(x, angle),
+            mistakes: {
+              'neighbouring elements paired': ({ x }) => ropeReference(x, angle, 'interleaved'),
+              'turned backwards': ({ x }) => ropeReference(x, (...place) => -angle(...place)),
+              'exponent over the turning part only': ({ x }) =>
+                rotaryFraction === 1
+                  ? valuesOf(x.shape, () => 9)
+                  : ropeReference(x, (batch, position, pair) =>
+                      pair < turning ? (positions[batch * 4 + position] ?? NaN) * 100 ** (-pair / turning) : 0,
+                    ),
+            },
+          });
+          tf.dispose([cos, sin]);
+        });
+      }
+    }
+
+    const attentions = [
+      { name: 'all heads alike, no window', heads: 2, kvHeads: 2, queries: 5, keys: 5, window: 0, offset: 0, valid: ['11111', '11111'] },
+      { name: 'one kv head, window 3', heads: 4, kvHeads: 1, queries: 6, keys: 6, window: 3, offset: 0, valid: ['111111', '111111'] },
+      { name: 'two kv heads, left padding', heads: 4, kvHeads: 2, queries: 5, keys: 5, window: 3, offset: 0, valid: ['00111', '11111'] },
+      { name: 'one query after cached keys', heads: 4, kvHeads: 2, queries: 1, keys: 6, window: 4, offset: 5, valid: ['111111', '111011'] },
+      {
+        name: 'two queries after cached keys',
+        heads: 2,
+        kvHeads: 1,
+        queries: 2,
+        keys: 9,
+        window: 5,
+        offset: 7,
+        valid: ['111111111', '111101111'],
+      },
+    ];
+    for (const { name, heads, kvHeads, queries, keys, window, offset, valid } of attentions) {
+      test(`causalAttention: ${name}`, async () => {
+        const mask = validityOf(...valid);
+        const maskTensor = tf.tensor2d(Float32Array.from(mask.data), [2, keys]);
+        const headDim = 6;
+        const scale = kvHeads === 1 ? 1 : 0.7;
+        const base = { valid: mask, window, offset, scale, kvHeadOf: (head: number) => Math.floor((head * kvHeads) / heads) };
+        type QueryKeyValue = Readonly<Record<'q' | 'k' | 'v', Values>>;
+        const padded = valid.some((row) => row.includes('0'));
+        await checkOperation(runner, {
+          inputs: {
+            q: someValues(6, [2, queries, heads, headDim], 1.5),
+            k: someValues(7, [2, keys, kvHeads, headDim], 1.5),
+            v: someValues(8, [2, keys, kvHeads, headDim]),
+          },
+          compute: ({ q, k, v }) =>
+            causalAttention({ q: q as Tensor4D, k: k as Tensor4D, v: v as Tensor4D, valid: maskTensor, window, offset, scale }),
+          reference: (qkv: QueryKeyValue) => attentionReference({ ...base, ...qkv }),
+          mistakes: {
+            'not causal': (qkv: QueryKeyValue) => attentionReference({ ...base, ...qkv, offset: offset - 1 }),
+            'scale left out': (qkv: QueryKeyValue) => attentionReference({ ...base, ...qkv, scale: scale * 0.5 }),
+            ...(window === 0
+              ? {}
+              : {
+                  'window one too wide': (qkv: QueryKeyValue) => attentionReference({ ...base, ...qkv, window: window + 1 }),
+                  'window one too narrow': (qkv: QueryKeyValue) => attentionReference({ ...base, ...qkv, window: window - 1 }),
+                }),
+            ...(kvHeads === 1 || kvHeads === heads
+              ? {}
+              : {
+                  'heads dealt in turn': (qkv: QueryKeyValue) =>
+                    attentionReference({ ...base, ...qkv, kvHeadOf: (head) => head % kvHeads }),
+                }),
+            ...(padded
+              ? { 'padding seen': (qkv: QueryKeyValue) => attentionReference({ ...base, ...qkv, valid: valuesOf(mask.shape, () => 1) }) }
+              : {}),
+          },
+        });
+        maskTensor.dispose();
+      });
+    }
+
+    test('causalAttention gives zeros, not NaN, to a query that sees no key', async () => {
+      const q = tf.ones<Rank.R4>([1, 3, 2, 4]);
+      const k = tf.mul<Tensor4D>(q, 0.5);
+      const valid = tf.tensor2d([[0, 0, 1]]);
+      const options = { q, k, v: q, valid, window: 0, offset: 0, scale: 1 };
+      const result = causalAttention(options);
+      expect(Array.from(await result.data())).toEqual([...Array<number>(16).fill(0), ...Array<number>(8).fill(1)]);
+      const gradient = tf.grad((keys) => tf.sum(causalAttention({ ...options, k: keys as Tensor4D })))(k);
+      expect((await gradient.data()).every((value) => Math.abs(value) < 1e-6)).toBe(true);
+      tf.dispose([q, k, valid, result, gradient]);
+    });
+
+    test('causalAttention does not overflow on large scores', async () => {
+      const q = tf.fill<Rank.R4>([1, 4, 1, 4], 100);
+      const valid = tf.ones<Rank.R2>([1, 4]);
+      const result = causalAttention({ q, k: q, v: q, valid, window: 0, offset: 0, scale: 1 });
+      expect((await result.data()).every((value) => Math.abs(value - 100) < 1e-3)).toBe(true);
+      tf.dispose([q, valid, result]);
+    });
+
+    for (const shape of [[2, 3, 7], [4, 16], [1]]) {
+      test(`geglu, [${shape.join()}]`, () =>
+        checkOperation(runner, {
+          inputs: { gate: someValues(9, shape, 4), up: someValues(10, shape, 2) },
+          compute: ({ gate, up }) => geglu(gate, up),
+          tolerance: 4e-6,
+          reference: ({ gate, up }) => elementwise(gate, (value, index) => geluTanh(value) * (up.data[index] ?? NaN)),
+          mistakes:
+            shape.length === 1
+              ? {}
+              : {
+                  'exact GELU': ({ gate, up }) => elementwise(gate, (value, index) => geluExact(value) * (up.data[index] ?? NaN)),
+                  'the roles exchanged': ({ gate, up }) => elementwise(up, (value, index) => geluTanh(value) * (gate.data[index] ?? NaN)),
+                },
+        }));
+    }
+
+    test('geglu is finite for large inputs', async () => {
+      const gate = tf.tensor1d([-1e4, -50, 0, 50, 1e4]);
+      const up = tf.onesLike(gate);
+      const result = geglu(gate, up);
+      expect(largestError(await result.data(), [0, 0, 0, 50, 1e4])).toBeLessThan(1e-6);
+      const gradient = tf.grad((x) => tf.sum(geglu(x, up)))(gate);
+      expect(largestError(await gradient.data(), [0, 0, 0.5, 1, 1])).toBeLessThan(1e-6);
+      tf.dispose([gate, up, result, gradient]);
+    });
+
+    test('linear and loraLinear', () =>
+      checkOperation(runner, {
+        inputs: {
+          x: someValues(11, [2, 3, 9]),
+          weight: someValues(12, [5, 9]),
+          a: someValues(13, [2, 9]),
+          b: someValues(14, [5, 2]),
+        },
+        compute: ({ x, weight, a, b }) =>
+          tf.tidy(() => loraLinear(x, linear(x, weight as Tensor2D), { a: a as Tensor2D, b: b as Tensor2D }, 0.75)),
+        reference: ({ x, weight, a, b }) => withLora(x, weight, a, b, 0.75),
+        mistakes: { 'scale left out': ({ x, weight, a, b }) => withLora(x, weight, a, b, 1) },
+      }));
+
+    for (const { name, vocabulary, chunk } of [
+      { name: 'one chunk', vocabulary: 13, chunk: 13 },
+      { name: 'chunks of unequal size', vocabulary: 13, chunk: 5 },
+      { name: 'equal chunks', vocabulary: 12, chunk: 4 },
+    ]) {
+      for (const softcap of [0, 2]) {
+        const targets = Int32Array.of(0, vocabulary - 1, 5, 4, 5);
+        test(`softcappedCrossEntropy, ${name}, softcap ${softcap}`, () =>
+          checkOperation(runner, {
+            inputs: { hidden: someValues(15, [5, 7], 2), table: someValues(16, [vocabulary, 7]) },
+            compute: ({ hidden, table }) =>
+              softcappedCrossEntropy({ hidden: hidden as Tensor2D, table: table as Tensor2D, targets, softcap, chunk }),
+            reference: ({ hidden, table }) => crossEntropyReference(hidden, table, targets, softcap),
+            mistakes: {
+              'the other softcap': ({ hidden, table }) => crossEntropyReference(hidden, table, targets, softcap === 0 ? 2 : 0),
+              'targets one off': ({ hidden, table }) =>
+                crossEntropyReference(
+                  hidden,
+                  table,
+                  targets.map((id) => (id + 1) % vocabulary),
+                  softcap,
+                ),
+            },
+          }));
+      }
+    }
+
+    test('softcappedCrossEntropy is right for logits far beyond the softcap', () =>
+      checkOperation(runner, {
+        inputs: { hidden: someValues(17, [3, 6], 60), table: someValues(18, [9, 6], 10) },
+        compute: ({ hidden, table }) =>
+          softcappedCrossEntropy({
+            hidden: hidden as Tensor2D,
+            table: table as Tensor2D,
+            targets: Int32Array.of(1, 2, 3),
+            softcap: 30,
+            chunk: 4,
+          }),
+        reference: ({ hidden, table }) => crossEntropyReference(hidden, table, [1, 2, 3], 30),
+        tolerance: 3e-4,
+      }));
+
+    for (const softcap of [0, 3]) {
+      test(`softcappedLogits, softcap ${softcap}`, () =>
+        checkOperation(runner, {
+          inputs: { hidden: someValues(19, [4, 6], 2), table: someValues(20, [11, 6]) },
+          compute: ({ hidden, table }) => softcappedLogits({ hidden: hidden as Tensor2D, table: table as Tensor2D, softcap }),
+          reference: ({ hidden, table }) => softcappedLogitsReference(hidden, table, softcap),
+        }));
+    }
+
+    test('embeddingRows adds the gradients of a row that is read twice', () => {
+      const ids = Int32Array.of(3, 0, 3, 6, 3, 1);
+      return checkOperation(runner, {
+        inputs: { table: someValues(21, [7, 5]) },
+        compute: ({ table }) => embeddingRows(table as Tensor2D, ids, [2, 3]),
+        reference: ({ table }) => rowsReference(table, ids, [2, 3]),
+      });
+    });
+
+    test('nf4Unpack', async () => {
+      const bytes = Uint8Array.from({ length: 64 }, (_, index) => (index * 37 + 11) & 255);
+      const scales = someValues(22, [2], 3).data;
+      const codes = tf.tensor1d(new Int32Array(bytes.buffer), 'int32');
+      const absmax = tf.tensor1d(Float32Array.from(scales));
+      const expected = Float64Array.from({ length: 5 * 23 }, (_, index) => {
+        const byte = bytes[index >> 1] ?? 0;
+        const code = index % 2 === 0 ? byte >> 4 : byte & 15;
+        return (NF4_VALUES[code] ?? NaN) * (scales[index >> 6] ?? NaN);
+      });
+      const result = nf4Unpack({ codes, absmax, blockSize: 64, shape: [5, 23] });
+      expect(result.shape).toEqual([5, 23]);
+      expect(largestError(await result.data(), expected)).toBeLessThan(1e-7);
+      tf.dispose([codes, absmax, result]);
+    });
+  });
+
+  describe(`stock kernels on ${backendName}`, () => {
+    for (const transposeA of [false, true]) {
+      for (const transposeB of [false, true]) {
+        for (const [batchA, batchB] of [
+          [1, 1],
+          [3, 3],
+          [1, 3],
+          [3, 1],
+        ] as const) {
+          for (const [m, inner, n] of [
+            [5, 7, 9],
+            [1, 16, 3],
+            [4, 1, 8],
+          ] as const) {
+            const name = `${batchA}x[${m},${inner}]${transposeA ? 'ᵀ' : ''} by ${batchB}x[${inner},${n}]${transposeB ? 'ᵀ' : ''}`;
+            test(`matMul ${name}`, () =>
+              checkOperation(runner, {
+                inputs: {
+                  a: someValues(23, transposeA ? [batchA, inner, m] : [batchA, m, inner]),
+                  b: someValues(24, transposeB ? [batchB, n, inner] : [batchB, inner, n]),
+                },
+                // tfjs 4.22 gives a broadcast operand a gradient of the unreduced shape, so only equal batches are differentiated.
+                differentiable: batchA === batchB ? ['a', 'b'] : [],
+                compute: ({ a, b }) => tf.matMul(a, b, transposeA, transposeB),
+                reference: ({ a, b }) => matMulReference(a, b, transposeA, transposeB),
+              }));
+          }
+        }
+      }
+    }
+
+    test('exp', () =>
+      checkOperation(runner, {
+        inputs: { x: someValues(25, [3, 37], 3) },
+        compute: ({ x }) => tf.exp(x),
+        reference: ({ x }) => elementwise(x, Math.exp),
+      }));
+
+    test('exp is relatively exact far below and above 0, and saturates', async () => {
+      const inputs = Array.from({ length: 331 }, (_, index) => -80 + index * 0.5).filter((value) => value <= 85);
+      const x = tf.tensor1d([...inputs, -200, -1e30, 200]);
+      const y = tf.exp(x);
+      const values = await y.data();
+      const ratios = inputs.map((value, index) => (values[index] ?? NaN) / Math.exp(value));
+      expect(
+        largestError(
+          ratios,
+          inputs.map(() => 1),
+        ),
+      ).toBeLessThan(2e-6);
+      expect([values[inputs.length], values[inputs.length + 1], values[inputs.length + 2]]).toEqual([0, 0, Infinity]);
+      tf.dispose([x, y]);
+    });
+
+    test('tanh', () =>
+      checkOperation(runner, {
+        inputs: { x: someValues(26, [5, 23], 4) },
+        compute: ({ x }) => tf.tanh(x),
+        reference: ({ x }) => elementwise(x, Math.tanh),
+      }));
+
+    test('tanh is relatively exact near 0 and saturates', async () => {
+      const inputs = [1e-6, 1e-4, 0.01, 0.1, 0.3, 1, 3, 9, 20, 100, 1e30].flatMap((value) => [value, -value]);
+      const x = tf.tensor1d(inputs);
+      const y = tf.tanh(x);
+      const values = await y.data();
+      const ratios = inputs.map((value, index) => (values[index] ?? NaN) / Math.tanh(Math.fround(value)));
+      expect(
+        largestError(
+          ratios,
+          inputs.map(() => 1),
+        ),
+      ).toBeLessThan(2e-6);
+      tf.dispose([x, y]);
+    });
+  });
+}
+
+function withLora(x: Values, weight: Values, a: Values, b: Values, scale: number): Values {
+  const base = linearReference(x, weight);
+  const added = linearReference(linearReference(x, a), b);
+  return elementwise(base, (value, index) => value + scale * (added.data[index] ?? NaN));
+}

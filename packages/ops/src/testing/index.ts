@@ -1,0 +1,2 @@
+export * from './describe-domain-kernels.js';
+export * from './test-runner.js';
