@@ -1,20 +1,10 @@
-import '@tensorflow/tfjs-backend-cpu';
-import { blockOutput, type ForwardInput, type HostTensor, type NamedTensors } from '@nlakit/core';
-import { plainQuantizer, tf } from '@nlakit/ops';
-import { openModelFolder } from '@nlakit/safetensors';
-import type { Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
+import { blockOutput, type NamedTensors } from '@nlakit/core';
+import { tf } from '@nlakit/ops';
+import type { Tensor, Variable } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createGemma4, type Gemma4Model, type Gemma4Options } from './gemma4-model.js';
-import {
-  fixture,
-  floats,
-  maxDifference,
-  noTokenizer,
-  readGolden,
-  relativeDifference,
-  tinyConfig,
-  type GoldenTensor,
-} from './testing/golden.js';
+import type { Gemma4Model } from './gemma4-model.js';
+import { floats, maxDifference, readGolden, relativeDifference, type GoldenTensor } from './testing/golden.js';
+import { goldenIds, logitsOf, lossOf, sequence, tinyModel } from './testing/tiny-model.js';
 
 interface TinyGolden {
   ids: number[];
@@ -28,47 +18,13 @@ interface TinyGolden {
 }
 
 const golden = readGolden<TinyGolden>('gemma4-tiny.json');
-const ids = Int32Array.from(golden.ids);
-const sequence: ForwardInput = { tokens: ids, batch: 1, length: ids.length };
-const targets = ids.slice(1);
-let tensors: Map<string, HostTensor>;
 let trainable: Gemma4Model;
 let frozen: Gemma4Model;
 
-/** All tensors of the tiny checkpoint in memory. */
-async function readTiny(): Promise<Map<string, HostTensor>> {
-  const file = await openModelFolder(fixture('gemma4-tiny'));
-  const read = new Map<string, HostTensor>();
-  for (const [name, { shape }] of file.tensors) read.set(name, { shape, data: await file.float32(name) });
-  await file.close();
-  return read;
-}
-
-function tiny(options: Partial<Gemma4Options> & { tensors?: ReadonlyMap<string, HostTensor> } = {}): Promise<Gemma4Model> {
-  return createGemma4({ config: tinyConfig(), tensors, tokenizer: noTokenizer, quantizer: plainQuantizer({ dtype: 'f32' }), ...options });
-}
-
-function logitsOf(model: Gemma4Model, input: ForwardInput): Float32Array {
-  return tf.tidy(() => {
-    const { final } = model.forward(input);
-    return model.head.logits(tf.reshape(final as Tensor, [-1, model.spec.dModel]) as Tensor2D).dataSync() as Float32Array;
-  });
-}
-
-/** Mean cross-entropy of the next token over one row. */
-function lossOf(model: Gemma4Model, input: ForwardInput): Scalar {
-  return tf.tidy(() => {
-    const { final } = model.forward(input);
-    const rows = tf.reshape(tf.slice(final as Tensor, [0, 0, 0], [1, ids.length - 1, -1]), [ids.length - 1, -1]) as Tensor2D;
-    return tf.mean(model.head.crossEntropy(rows, targets)) as Scalar;
-  });
-}
-
 beforeAll(async () => {
   await tf.setBackend('cpu');
-  tensors = await readTiny();
-  trainable = await tiny({ trainable: true });
-  frozen = await tiny();
+  trainable = await tinyModel({ trainable: true });
+  frozen = await tinyModel();
 });
 
 afterAll(() => {
@@ -84,7 +40,7 @@ describe('forward pass of the tiny model against transformers', () => {
     golden.layer_outputs.forEach((expected, index) => {
       expect(maxDifference(hidden[blockOutput(index)]?.dataSync() ?? [], floats(expected)), `block ${index}`).toBeLessThan(3e-4);
     });
-    expect(hidden[blockOutput(2)]?.shape).toEqual([1, ids.length, 64]);
+    expect(hidden[blockOutput(2)]?.shape).toEqual([1, goldenIds.length, 64]);
     expect(maxDifference(final?.dataSync() ?? [], floats(golden.final_norm_output))).toBeLessThan(3e-4);
     expect(maxDifference(logitsOf(frozen, sequence), floats(golden.logits))).toBeLessThan(3e-4);
     const loss = lossOf(frozen, sequence);
