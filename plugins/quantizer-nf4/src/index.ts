@@ -1,1 +1,5 @@
-export {};
+export * from './bitsandbytes.js';
+export * from './nf4-array.js';
+export * from './nf4-linear.js';
+export * from './nf4-quantizer.js';
+export { plugin, plugin as default } from './plugin.js';

@@ -1,0 +1,65 @@
+import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import { defineDomainKernel, nf4Unpack, tf } from '@nlakit/ops';
+import { roundTo, type StorageDtype } from './nf4-array.js';
+
+/** An NF4 weight on the backend. */
+export interface Nf4Tensors {
+  /** `[n / 8]` int32, the packed bytes in file order. */
+  readonly codes: Tensor1D;
+  /** `[n / blockSize]` */
+  readonly absmax: Tensor1D;
+  readonly blockSize: number;
+  readonly shape: readonly [out: number, inn: number];
+  readonly storage: StorageDtype;
+}
+
+/** Rounds f32 values to bfloat16 or half precision and back. Through host memory: tfjs has no operation on bits. */
+const roundKernel = defineDomainKernel<{ x: Tensor }, { dtype: StorageDtype }>({
+  name: 'NlaRoundHalf',
+  compose: ({ inputs: { x }, attrs: { dtype } }) => tf.tensor(roundTo(dtype, Float32Array.from(x.dataSync<'float32'>())), x.shape),
+});
+
+/** The weight as f32 `[out, in]`, rounded to its storage dtype. The caller disposes it. */
+export function unpackTensors({ codes, absmax, blockSize, shape, storage }: Nf4Tensors): Tensor2D {
+  return tf.tidy(() => {
+    const weight = nf4Unpack({ codes, absmax, blockSize, shape });
+    return storage === 'float32' ? weight : roundKernel.run<Tensor2D>({ x: weight }, { dtype: storage });
+  });
+}
+
+type Inputs = { readonly x: Tensor2D; readonly codes: Tensor1D; readonly absmax: Tensor1D };
+type Attributes = { readonly blockSize: number; readonly out: number; readonly inn: number; readonly storage: StorageDtype };
+
+/**
+ * `y = x · Wᵀ` with `W` unpacked for the product and freed after it. Gradient: `dx = dy · W`, `W` being unpacked once more instead of
+ * kept, so a trained model holds its weights in 4 bits only. Nothing flows to the codes.
+ */
+const linearKernel = defineDomainKernel<Inputs, Attributes>({
+  name: 'NlaNf4Linear',
+  compose: ({ inputs, attrs }) => multiply(inputs.x, inputs, attrs, true),
+  gradient: {
+    saves: ['codes', 'absmax'],
+    of: ({ dy: [dy], inputs: { codes, absmax }, attrs }) => ({
+      x: () => multiply(dy as Tensor2D, { codes: codes!, absmax: absmax! }, attrs, false),
+    }),
+  },
+});
+
+function multiply(left: Tensor2D, weight: Pick<Inputs, 'codes' | 'absmax'>, attrs: Attributes, transposed: boolean): Tensor2D {
+  return tf.tidy(() => {
+    const { blockSize, out, inn, storage } = attrs;
+    const unpacked = unpackTensors({ codes: weight.codes, absmax: weight.absmax, blockSize, shape: [out, inn], storage });
+    return tf.matMul(left, unpacked, false, transposed);
+  });
+}
+
+/** `x [..., in]` times the transposed NF4 weight: `[..., out]`. Differentiable in `x`. */
+export function nf4Linear(x: Tensor, weight: Nf4Tensors): Tensor {
+  const { codes, absmax, blockSize, shape, storage } = weight;
+  const [out, inn] = shape;
+  return tf.tidy(() => {
+    const rows = tf.reshape(x, [-1, inn]) as Tensor2D;
+    const product = linearKernel.run({ x: rows, codes, absmax }, { blockSize, out, inn, storage });
+    return tf.reshape(product, [...x.shape.slice(0, -1), out]);
+  });
+}
