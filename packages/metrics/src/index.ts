@@ -1,1 +1,11 @@
 export { mean, median, quantile, sortedQuantile, standardDeviation, summarize } from './summarize.js';
+export { cosine, dot, mseNrm, norm } from './cosine.js';
+export { constantBaselines } from './baselines.js';
+export type { ConstantBaselines } from './baselines.js';
+export { constantFveNrm, fveMeannorm, fveNrm, fveRaw } from './variance-explained.js';
+export { bootstrapMean } from './bootstrap.js';
+export type { BootstrapOptions } from './bootstrap.js';
+export { cohenDZ, pairedDifferences, pairedEffect, signFlipP } from './paired-effect.js';
+export type { PairedEffect, PairedEffectOptions } from './paired-effect.js';
+export { derangement } from './derangement.js';
+export { wilsonInterval } from './wilson.js';
