@@ -105,39 +105,38 @@ function quantizeBlocks(
   inn: number,
 ): void {
   const count = values.length;
-  const codes = new Uint8Array(blockSize);
+  const bits = new Int32Array(values.buffer, values.byteOffset, count);
+  const largest = new Float32Array(1);
+  const largestBits = new Int32Array(largest.buffer);
+  const tail = new Uint8Array(blockSize);
   for (let block = 0, low = 0; low < count; block++, low += blockSize) {
     const high = Math.min(count, low + blockSize);
-    let largest = 0;
-    let check = 0;
+    // Without the sign, f32 values are ordered as their bits are; from 0x7f800000 on they are not finite.
+    let most = 0;
     for (let i = low; i < high; i++) {
-      const value = values[i]!;
-      const magnitude = value < 0 ? -value : value;
-      if (magnitude > largest) largest = magnitude;
-      check += value * 0;
+      const magnitude = bits[i]! & 0x7fffffff;
+      most = magnitude > most ? magnitude : most;
     }
-    // 0 · x is NaN exactly if x is NaN or infinite.
-    if (check !== 0) refuseNonFinite(values, low, firstRow, inn);
-    absmax[block] = largest;
-    const divisor = Math.max(largest, 1e-38);
+    if (most >= 0x7f800000) refuseNonFinite(values, low, firstRow, inn);
+    largestBits[0] = most;
+    absmax[block] = largest[0]!;
+    const divisor = Math.max(largest[0]!, 1e-38);
     if (high - low === blockSize) {
       const inverse = round(1 / divisor);
-      for (let i = 0; i < blockSize; i++) {
-        const scaled = round(values[low + i]! * inverse);
-        const code = codeTable[(scaled * 1024 + 1024) | 0]!;
-        codes[i] = code + (scaled > nf4Thresholds[code]! ? 1 : 0);
+      for (let i = low; i < high; i += 2) {
+        packed[i >> 1] = (codeOf(round(values[i]! * inverse)) << 4) | codeOf(round(values[i + 1]! * inverse));
       }
     } else {
-      codes.fill(zeroCode);
-      for (let i = 0; i < high - low; i++) {
-        const scaled = round(values[low + i]! / divisor);
-        const code = codeTable[(scaled * 1024 + 1024) | 0]!;
-        codes[i] = code + (scaled > nf4Thresholds[code]! ? 1 : 0);
-      }
+      tail.fill(zeroCode);
+      for (let i = low; i < high; i++) tail[i - low] = codeOf(round(values[i]! / divisor));
+      for (let i = low; i < high; i += 2) packed[i >> 1] = (tail[i - low]! << 4) | tail[i - low + 1]!;
     }
-    const bytes = (high - low + 1) >> 1;
-    for (let i = 0, at = low >> 1; i < bytes; i++) packed[at + i] = (codes[2 * i]! << 4) | codes[2 * i + 1]!;
   }
+}
+
+function codeOf(scaled: number): number {
+  const code = codeTable[(scaled * 1024 + 1024) | 0]!;
+  return scaled > nf4Thresholds[code]! ? code + 1 : code;
 }
 
 function refuseNonFinite(values: Float32Array, from: number, firstRow: number, inn: number): never {
@@ -170,7 +169,7 @@ export function nestAbsmax(absmax: Float32Array): NestedAbsmax {
     part.forEach((value, i) => {
       scaled[i] = round(value - offset) / divisor;
       const code = buckets[bits[i]! >>> 16]!;
-      codes[block * nestedBlockSize + i] = code + (scaled[i]! > midpoints[code]! ? 1 : 0);
+      codes[block * nestedBlockSize + i] = code + (scaled[i] > midpoints[code]! ? 1 : 0);
     });
   }
   return { codes, absmax: nested, offset };

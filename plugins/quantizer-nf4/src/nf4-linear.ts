@@ -58,7 +58,7 @@ export function nf4Linear(x: Tensor, weight: Nf4Tensors): Tensor {
   const { codes, absmax, blockSize, shape, storage } = weight;
   const [out, inn] = shape;
   return tf.tidy(() => {
-    const rows = tf.reshape(x, [-1, inn]) as Tensor2D;
+    const rows: Tensor2D = tf.reshape(x, [-1, inn]);
     const product = linearKernel.run({ x: rows, codes, absmax }, { blockSize, out, inn, storage });
     return tf.reshape(product, [...x.shape.slice(0, -1), out]);
   });
