@@ -53,6 +53,8 @@ export function describeDomainKernels(runner: TestRunner, backendName: string, s
       [2, 3, 2, 13],
       [1, 33],
       [5, 1],
+      [3, 257],
+      [2, 1536],
     ]) {
       const width = shape[shape.length - 1] ?? 1;
       test(`rmsNorm with a weight, [${shape.join()}]`, () =>
@@ -84,6 +86,7 @@ export function describeDomainKernels(runner: TestRunner, backendName: string, s
       { headDim: 8, rotaryFraction: 1, heads: 3 },
       { headDim: 12, rotaryFraction: 0.5, heads: 1 },
       { headDim: 32, rotaryFraction: 0.25, heads: 2 },
+      { headDim: 128, rotaryFraction: 0.25, heads: 5 },
     ]) {
       for (const positions of [
         [0, 1, 2, 3, 0, 1, 2, 3],
@@ -136,12 +139,22 @@ export function describeDomainKernels(runner: TestRunner, backendName: string, s
         offset: 7,
         valid: ['111111111', '111101111'],
       },
+      {
+        name: 'more keys than a vector register holds',
+        heads: 4,
+        kvHeads: 2,
+        queries: 21,
+        keys: 21,
+        window: 11,
+        offset: 0,
+        valid: ['000111111111111111111', '111111111111111111111'],
+      },
     ];
     for (const { name, heads, kvHeads, queries, keys, window, offset, valid } of attentions) {
       test(`causalAttention: ${name}`, async () => {
         const mask = validityOf(...valid);
         const maskTensor = tf.tensor2d(Float32Array.from(mask.data), [2, keys]);
-        const headDim = 6;
+        const headDim = queries > 9 ? 19 : 6;
         const scale = kvHeads === 1 ? 1 : 0.7;
         const base = { valid: mask, window, offset, scale, kvHeadOf: (head: number) => Math.floor((head * kvHeads) / heads) };
         type QueryKeyValue = Readonly<Record<'q' | 'k' | 'v', Values>>;
@@ -199,7 +212,7 @@ export function describeDomainKernels(runner: TestRunner, backendName: string, s
       tf.dispose([q, valid, result]);
     });
 
-    for (const shape of [[2, 3, 7], [4, 16], [1]]) {
+    for (const shape of [[2, 3, 7], [4, 16], [3, 1001], [1]]) {
       test(`geglu, [${shape.join()}]`, () =>
         checkOperation(runner, {
           inputs: { gate: someValues(9, shape, 4), up: someValues(10, shape, 2) },
@@ -244,6 +257,7 @@ export function describeDomainKernels(runner: TestRunner, backendName: string, s
       { name: 'one chunk', vocabulary: 13, chunk: 13 },
       { name: 'chunks of unequal size', vocabulary: 13, chunk: 5 },
       { name: 'equal chunks', vocabulary: 12, chunk: 4 },
+      { name: 'larger chunks', vocabulary: 150, chunk: 64 },
     ]) {
       for (const softcap of [0, 2]) {
         const targets = Int32Array.of(0, vocabulary - 1, 5, 4, 5);
@@ -330,6 +344,7 @@ export function describeDomainKernels(runner: TestRunner, backendName: string, s
             [5, 7, 9],
             [1, 16, 3],
             [4, 1, 8],
+            [33, 70, 45],
           ] as const) {
             const name = `${batchA}x[${m},${inner}]${transposeA ? 'ᵀ' : ''} by ${batchB}x[${inner},${n}]${transposeB ? 'ᵀ' : ''}`;
             test(`matMul ${name}`, () =>
@@ -339,7 +354,8 @@ export function describeDomainKernels(runner: TestRunner, backendName: string, s
                   b: someValues(24, transposeB ? [batchB, n, inner] : [batchB, inner, n]),
                 },
                 // tfjs 4.22 gives a broadcast operand a gradient of the unreduced shape, so only equal batches are differentiated.
-                differentiable: batchA === batchB ? ['a', 'b'] : [],
+                // The gradients of the large one are again products, in the transposes that this loop covers.
+                differentiable: batchA === batchB && inner < 70 ? ['a', 'b'] : [],
                 compute: ({ a, b }) => tf.matMul(a, b, transposeA, transposeB),
                 reference: ({ a, b }) => matMulReference(a, b, transposeA, transposeB),
               }));

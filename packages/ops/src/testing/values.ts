@@ -39,9 +39,10 @@ export function largestError(actual: ArrayLike<number>, expected: ArrayLike<numb
   return error / scale;
 }
 
-/** The gradient of a scalar function of one array, by central differences. The function sees the array changed in place. */
-export function centralDifferences(data: Float64Array, evaluate: () => number, step = 1e-5): Float64Array {
-  return data.map((value, index) => {
+/** The derivatives of a scalar function by some elements of an array, by central differences. The function sees the array changed in place. */
+export function centralDifferences(data: Float64Array, indices: readonly number[], evaluate: () => number, step = 1e-5): number[] {
+  return indices.map((index) => {
+    const value = data[index] ?? NaN;
     data[index] = value + step;
     const above = evaluate();
     data[index] = value - step;
