@@ -1,12 +1,5 @@
 import { defineConfig } from 'tsup';
 import { libraryBuild } from '../../../tsup.base.js';
 
-/** Programs of the recipe. nlakit's packages are compiled in from their sources, so that nothing has to be built before. */
-export default defineConfig({
-  ...libraryBuild(['recipe/pretrain.ts']),
-  outDir: 'dist/recipe',
-  noExternal: [/^@nlakit\//],
-  esbuildOptions(options) {
-    options.conditions = ['@nlakit/source'];
-  },
-});
+/** The programs of the recipe. They use the built packages: see the scripts in package.json. */
+export default defineConfig({ ...libraryBuild(['recipe/pretrain.ts', 'recipe/replica-worker.ts']), outDir: 'dist/recipe' });

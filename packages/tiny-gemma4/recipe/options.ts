@@ -1,0 +1,83 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { NlaError } from '@nlakit/core';
+import type { EngineChoice } from './engine.js';
+import type { LearningRateOptions } from './learning-rate.js';
+
+/** What may be chosen on the command line. */
+export interface PretrainOptions {
+  /** Holds the corpus, the checkpoint and the loss curve. */
+  readonly folder: string;
+  readonly seed: number;
+  /** Rows of a step. */
+  readonly batch: number;
+  readonly steps: number;
+  /** Stop, with a checkpoint, after that step. */
+  readonly untilStep: number;
+  readonly engine: EngineChoice;
+  readonly workers: number;
+  /** Minutes between checkpoints. */
+  readonly checkpointMinutes: number;
+  /** Print where the time of a step goes, then stop. */
+  readonly profile: boolean;
+}
+
+/** Shares of the token streams. */
+export const mixture = { glosses: 0.6, hypernyms: 0.05, explained: 0.35 } as const;
+
+/** AdamW and the learning rate, per run length. */
+export const optimiser = { betas: [0.9, 0.95], weightDecay: 0.05, clip: 1 } as const;
+
+export function learningRateOptions(steps: number): LearningRateOptions {
+  return { largest: 3e-3, warmup: 40, flatUntil: 0.3, finalFraction: 0.02, steps };
+}
+
+export const defaultFolder = join(tmpdir(), 'nlakit-tiny-gemma4');
+
+/** Reads the command line. Throws `E_ARGUMENT` for something that is no number. */
+export function parseOptions(args: readonly string[], rowLength: number): PretrainOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      folder: { type: 'string', default: defaultFolder },
+      seed: { type: 'string', default: '17' },
+      batch: { type: 'string', default: '16' },
+      tokens: { type: 'string', default: '20000000' },
+      until: { type: 'string' },
+      workers: { type: 'string', default: '1' },
+      backend: { type: 'string', default: 'wasm' },
+      'tfjs-node': { type: 'string' },
+      'checkpoint-minutes': { type: 'string', default: '3' },
+      profile: { type: 'boolean', default: false },
+    },
+  });
+  const batch = positive('batch', values.batch);
+  const steps = Math.round(positive('tokens', values.tokens) / (batch * rowLength));
+  const folder = values['tfjs-node'];
+  if (values.backend !== 'wasm') {
+    throw new NlaError('E_ARGUMENT', {
+      message: 'There is no such backend.',
+      found: values.backend,
+      expected: 'wasm, or --tfjs-node <folder>',
+      kind: 'input',
+    });
+  }
+  return {
+    folder: values.folder,
+    seed: Number(values.seed),
+    batch,
+    steps,
+    untilStep: values.until === undefined ? steps : positive('until', values.until),
+    engine: folder === undefined ? { kind: 'wasm' } : { kind: 'tfjs-node', folder },
+    workers: positive('workers', values.workers),
+    checkpointMinutes: positive('checkpoint-minutes', values['checkpoint-minutes']),
+    profile: values.profile,
+  };
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new NlaError('E_ARGUMENT', { message: `--${name} must be a positive number.`, found: text, kind: 'input' });
+}
