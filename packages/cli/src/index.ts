@@ -1,1 +1,6 @@
-export {};
+export { runCli } from './program.js';
+export { processIo } from './io.js';
+export type { CliIo } from './io.js';
+export { bundledBackends, bundledPlugins, cliHost } from './host.js';
+export { createTerminalLogger } from './terminal-logger.js';
+export type { TerminalLogger } from './terminal-logger.js';

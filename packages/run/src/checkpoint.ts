@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { CheckpointEvent, DatasetDescription, DatasetSplit, GuardReport, JsonValue, Model, NlaContract } from '@nlakit/core';
+import type { CheckpointEvent, DatasetDescription, DatasetSplit, GuardReport, Model, NlaContract } from '@nlakit/core';
 import { writeAdapter } from '@nlakit/lora';
 import { writeSafetensors } from '@nlakit/safetensors';
 import { SIDECAR_FILE, writeModelSidecar, type Baselines } from '@nlakit/sidecar';

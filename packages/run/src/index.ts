@@ -30,3 +30,4 @@ export type { ReportWriter, RunResult } from './run-stages.js';
 export { openRun } from './open-run.js';
 export type { OpenedRun } from './open-run.js';
 export { buildRelease } from './release.js';
+export { preparePlugin } from './prepare-plugin.js';

@@ -38,8 +38,8 @@ export interface PreparedPlugin<Kind extends PluginKind = PluginKind> {
 export interface RunPlugins {
   readonly backend: PreparedPlugin<'backend'>;
   readonly quantizer?: PreparedPlugin<'quantizer'>;
-  readonly model: PreparedPlugin<'model'>;
-  readonly injector: PreparedPlugin<'injector'>;
+  readonly model?: PreparedPlugin<'model'>;
+  readonly injector?: PreparedPlugin<'injector'>;
   readonly dataset?: PreparedPlugin<'dataset'>;
   readonly trainers: { readonly ar?: PreparedPlugin<'trainer'>; readonly av?: PreparedPlugin<'trainer'> };
   readonly evaluators: readonly (PreparedPlugin<'evaluator'> & { readonly id: string })[];

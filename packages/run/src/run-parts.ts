@@ -97,8 +97,8 @@ export function createRunParts({ plugins, seed, baseFolder, signal, log }: RunPa
 
   const backend = once('backend', plugins.backend);
   const quantizer = plugins.quantizer && once('quantizer', plugins.quantizer);
-  const loader = once('model', plugins.model);
-  const injector = once('injector', plugins.injector);
+  const loader = plugins.model && once('model', plugins.model);
+  const injector = plugins.injector && once('injector', plugins.injector);
   const dataset = plugins.dataset && once('dataset', plugins.dataset);
   let loadedModel: Promise<Model> | undefined;
 
@@ -107,10 +107,10 @@ export function createRunParts({ plugins, seed, baseFolder, signal, log }: RunPa
     quantizer: async () => quantizer?.(),
     loader: async () => {
       await backend();
-      return loader();
+      return (loader ?? missing('model'))();
     },
     model: () => (loadedModel ??= parts.loader().then((one) => one.load())),
-    injector,
+    injector: async () => (injector ?? missing('injector'))(),
     dataset: async () => (dataset ?? missing('dataset'))(),
     trainer: async (role) => create(plugins.trainers[role] ?? missing(`trainers.${role}`)),
     evaluators: () =>

@@ -1,0 +1,123 @@
+import { arch, availableParallelism, cpus, freemem, platform, release, totalmem } from 'node:os';
+import { resolve } from 'node:path';
+import type { BackendCapabilities, MemoryPlan } from '@nlakit/core';
+import { createRunParts, preparePlugin, resolveRun, type RunParts } from '@nlakit/run';
+import { overridesOf, type CommandContext } from '../command-context.js';
+import { bundledBackends } from '../host.js';
+import { planMemory } from '../plan-memory.js';
+
+interface BackendRow {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly reason?: string;
+  readonly version?: string;
+  readonly description?: string;
+  readonly capabilities?: BackendCapabilities;
+  readonly gflops?: number;
+}
+
+/** `nla doctor`: machine, backends that start here, memory plan. Exit code 1 if no backend passes its self-test. */
+export async function doctor(context: CommandContext, options: { readonly config?: string; readonly model?: string }): Promise<number> {
+  const { common } = context;
+  const machine = {
+    node: process.version,
+    platform: `${platform()} ${arch()} ${release()}`,
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    freeBytes: freemem(),
+  };
+  const backends: BackendRow[] = [];
+  for (const use of new Set([...bundledBackends, ...(common.backend === undefined ? [] : [common.backend])])) {
+    backends.push(await tryBackend(context, use));
+  }
+  const plan = await makePlan(context, options);
+  context.print({ machine, backends, ...(plan === undefined ? {} : { plan }) }, () =>
+    [
+      `Node ${machine.node}, ${machine.platform}`,
+      `${machine.cpu}, ${machine.cores} cores, ${gibibytes(machine.memoryBytes)} memory (${gibibytes(machine.freeBytes)} free)`,
+      '',
+      ...backends.map(({ name, ok, reason, gflops, description }) =>
+        ok ? `ok    ${name}  ${gflops?.toFixed(1) ?? '?'} GFLOP/s  ${description ?? ''}` : `fails ${name}: ${reason ?? 'unknown reason'}`,
+      ),
+      ...(plan === undefined
+        ? []
+        : [
+            '',
+            ...plan.parts.map(({ name, bytes }) => `${gibibytes(bytes).padStart(10)}  ${name}`),
+            `${gibibytes(plan.peakBytes).padStart(10)}  peak`,
+          ]),
+    ].join('\n'),
+  );
+  return backends.some(({ ok }) => ok) ? 0 : 1;
+}
+
+async function tryBackend({ io, host, log }: CommandContext, use: string): Promise<BackendRow> {
+  let parts: RunParts | undefined;
+  try {
+    const prepared = await preparePlugin('backend', { use }, { folder: io.cwd, host });
+    parts = createRunParts({
+      plugins: { backend: prepared, trainers: {}, evaluators: [] },
+      seed: 0,
+      baseFolder: io.cwd,
+      signal: io.signal,
+      log,
+    });
+    const backend = await parts.backend();
+    const test = await backend.selfTest();
+    return {
+      name: use,
+      ok: test.ok,
+      ...(test.ok ? {} : { reason: test.detail }),
+      version: prepared.plugin.version,
+      description: backend.description,
+      capabilities: backend.capabilities,
+      gflops: test.gflops,
+    };
+  } catch (error) {
+    // Why a backend does not start is the answer here, whatever kind of error it is.
+    return { name: use, ok: false, reason: error instanceof Error ? error.message : String(error) };
+  } finally {
+    await parts?.dispose();
+  }
+}
+
+async function makePlan(
+  context: CommandContext,
+  options: { readonly config?: string; readonly model?: string },
+): Promise<MemoryPlan | undefined> {
+  const { io, host, log } = context;
+  const source = { folder: io.cwd, host };
+  if (options.config !== undefined) {
+    const { plugins, resolved, configFolder } = await resolveRun(resolve(io.cwd, options.config), host, overridesOf(context));
+    const parts = createRunParts({ plugins, seed: 0, baseFolder: configFolder, signal: io.signal, log });
+    try {
+      return await planMemory(parts, resolved.trainers.av?.options);
+    } finally {
+      await parts.dispose();
+    }
+  }
+  if (options.model === undefined) return undefined;
+  const parts = createRunParts({
+    plugins: {
+      backend: await preparePlugin('backend', { use: context.common.backend ?? bundledBackends[0] ?? '' }, source),
+      quantizer: await preparePlugin('quantizer', { use: '@nlakit/quantizer-nf4' }, source),
+      model: await preparePlugin('model', { use: '@nlakit/model-gemma4', options: { source: options.model } }, source),
+      trainers: {},
+      evaluators: [],
+    },
+    seed: 0,
+    baseFolder: io.cwd,
+    signal: io.signal,
+    log,
+  });
+  try {
+    return await planMemory(parts, undefined);
+  } finally {
+    await parts.dispose();
+  }
+}
+
+function gibibytes(bytes: number): string {
+  return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(2)} GiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}

@@ -1,0 +1,77 @@
+import { resolve } from 'node:path';
+import { isNlaError, NlaError, type PublishEvent, type Publisher } from '@nlakit/core';
+import { buildRelease, createSeedStreams, openRun, preparePlugin, type OpenedRun } from '@nlakit/run';
+import type { CommandContext } from '../command-context.js';
+
+/** `nla publish`: plans a release, prints the plan, and publishes unless it is a dry run. */
+export async function publish(
+  context: CommandContext,
+  options: { readonly to: string; readonly repo?: string; readonly dryRun?: boolean },
+  folder = '',
+): Promise<undefined> {
+  const { io, log } = context;
+  const run = await openRun(resolve(io.cwd, folder));
+  const publisher = await createPublisher(context, run, options.to);
+  const plan = await publisher.plan(await buildRelease(run, options.repo ?? run.record.name));
+  for (const { code, message } of plan.warnings) log.warn(`${code}: ${message}`);
+  const files = plan.files.map(({ path, bytes, sha256, unchanged }) => ({ path, bytes, sha256, unchanged }));
+  const listing = (): string =>
+    files.map(({ path, bytes, unchanged }) => `${unchanged ? '=' : '+'} ${path}  ${formatBytes(bytes)}`).join('\n');
+  if (options.dryRun === true) {
+    context.print(
+      { dryRun: true, ...plan, files },
+      () => `${listing()}\n${files.length} files, ${formatBytes(plan.totalBytes)} to ${plan.destination}`,
+    );
+    return undefined;
+  }
+  let done: Extract<PublishEvent, { type: 'done' }> | undefined;
+  for await (const event of publisher.publish(plan, io.signal)) {
+    if (event.type === 'done') done = event;
+    else log.progress({ task: 'publish', done: event.doneBytes, total: event.totalBytes, unit: 'bytes' });
+  }
+  if (done === undefined) throw new NlaError('E_PUBLISH', { message: 'The publisher ended without saying that it is done.' });
+  const { destination } = done;
+  context.print(
+    { ...done, files },
+    () => `${listing()}\n${files.length} files, ${formatBytes(plan.totalBytes)} published to ${destination}`,
+  );
+  return undefined;
+}
+
+/** The publisher of the run's config if it is the one named, with its options; else the named one with its defaults. */
+async function createPublisher(context: CommandContext, run: OpenedRun, to: string): Promise<Publisher> {
+  const { host, io, log } = context;
+  const configFolder = resolve(run.folder, run.record.configFolder);
+  const use = /[/.#@]/.test(to) ? to : `@nlakit/publisher-${to}`;
+  const slot = run.record.publisher;
+  const named = await preparePlugin('publisher', { use }, { folder: configFolder, host }).catch((error: unknown) => {
+    // Defaults need not be enough; the config's options may be.
+    if (slot === undefined || !isNlaError(error) || error.code !== 'E_OPTION') throw error;
+    return undefined;
+  });
+  const { plugin, options } =
+    slot !== undefined && (named === undefined || slot.name === named.plugin.name)
+      ? await preparePlugin('publisher', { use, options: slot.given as Readonly<Record<string, unknown>> }, { folder: configFolder, host })
+      : (named ?? (await preparePlugin('publisher', { use }, { folder: configFolder, host })));
+  return plugin.create(options, {
+    use: (kind) => {
+      throw new NlaError('E_PLUGIN_NEEDS', { message: `A publisher cannot use a ${kind}.` });
+    },
+    seeds: createSeedStreams(run.record.seed),
+    signal: io.signal,
+    log,
+    baseFolder: configFolder,
+  });
+}
+
+function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes / 1024;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${value.toFixed(1)} ${units[unit] ?? ''}`;
+}

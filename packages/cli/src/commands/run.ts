@@ -1,0 +1,96 @@
+import { relative, resolve } from 'node:path';
+import { NlaError } from '@nlakit/core';
+import { runAllStages, runDataStage, runTrainStage, startSession, type Role, type RunSession, type TrainStageResult } from '@nlakit/run';
+import { overridesOf, runFolderOption, wholeNumber, type CommandContext } from '../command-context.js';
+import { headlineTable } from '../headline-table.js';
+
+/** `nla run`: all stages, those done under the same hash skipped. */
+export async function run(context: CommandContext, _options: unknown, config = ''): Promise<undefined> {
+  await withSession(context, config, 'run', async (session) => {
+    const { writeReport } = await import('@nlakit/report');
+    const result = await runAllStages(session, writeReport);
+    const evaluations = result.evaluations.map(({ evaluation: { id, step, headline } }) => ({ evaluator: id, step, headline }));
+    context.print({ run: session.layout.folder, trained: result.trained, evaluations, report: result.report }, () =>
+      [headlineTable(evaluations), `run: ${session.layout.folder}`, ...result.report.map((file) => `report: ${file}`)].join('\n'),
+    );
+  });
+}
+
+/** `nla data build`: the data stage alone. */
+export async function dataBuild(context: CommandContext, _options: unknown, config = ''): Promise<undefined> {
+  await withSession(context, config, 'data build', async (session) => {
+    const { manifest, skipped } = await runDataStage(session);
+    context.print({ folder: session.layout.dataFolder, skipped, ...manifest }, () =>
+      [
+        `${skipped ? 'Already there' : 'Built'}: ${session.layout.dataFolder}`,
+        ...Object.entries(manifest.splits).map(([name, split]) => `  ${name}  ${split.rows} rows`),
+      ].join('\n'),
+    );
+  });
+}
+
+/** `nla train`: one role or both (AR first). */
+export async function train(
+  context: CommandContext,
+  options: { readonly role?: Role; readonly resume?: boolean; readonly untilStep?: string },
+  config = '',
+): Promise<undefined> {
+  const untilStep = options.untilStep === undefined ? undefined : wholeNumber(options.untilStep, '--until-step');
+  await withSession(context, config, 'train', async (session) => {
+    const roles = options.role === undefined ? (['ar', 'av'] as const).filter((role) => session.record.trainers[role]) : [options.role];
+    if (roles.length === 0) {
+      throw new NlaError('E_SLOT_MISSING', { message: 'The config names no trainer.', fix: 'Add "trainers" to it.', kind: 'input' });
+    }
+    await runDataStage(session);
+    const results: TrainStageResult[] = [];
+    for (const role of roles) {
+      results.push(
+        await runTrainStage(session, {
+          role,
+          ...(options.resume === undefined ? {} : { resume: options.resume }),
+          ...(untilStep === undefined ? {} : { untilStep }),
+        }),
+      );
+    }
+    const last = results.at(-1);
+    context.print({ ...last, results, run: session.layout.folder }, () =>
+      [
+        ...results.map(
+          ({ role, step, steps, complete, skipped }) =>
+            `${role}: step ${step} of ${steps}${complete ? ', complete' : ', state saved'}${skipped ? ' (was done already)' : ''}`,
+        ),
+        `run: ${session.layout.folder}`,
+      ].join('\n'),
+    );
+  });
+}
+
+async function withSession(
+  context: CommandContext,
+  config: string,
+  command: string,
+  work: (session: RunSession) => Promise<void>,
+): Promise<undefined> {
+  const { io, common, host, log } = context;
+  const file = resolve(io.cwd, config);
+  const shown = relative(io.cwd, file) || file;
+  const flags = [
+    ...(common.runDir === undefined ? [] : [`--run-dir ${common.runDir}`]),
+    ...(common.backend === undefined ? [] : [`--backend ${common.backend}`]),
+    ...(common.set ?? []).map((value) => `--set '${value}'`),
+  ];
+  const session = await startSession(file, {
+    host,
+    log,
+    signal: io.signal,
+    overrides: overridesOf(context),
+    resumeCommand: ['nla', command, shown, ...flags, ...(command === 'train' ? ['--resume'] : [])].join(' '),
+    ...runFolderOption(context),
+  });
+  try {
+    await work(session);
+  } finally {
+    await session.dispose();
+  }
+  return undefined;
+}

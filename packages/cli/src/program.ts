@@ -1,0 +1,163 @@
+import { isNlaError, NlaError } from '@nlakit/core';
+import type { RunHost } from '@nlakit/run';
+import { Command, CommanderError, Option } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
+import type { CommandContext, CommonOptions } from './command-context.js';
+import type { CliIo } from './io.js';
+
+/** A command's work; its exit code is 0 unless it says otherwise. */
+export type CommandAction<Options> = (context: CommandContext, options: Options, ...args: string[]) => Promise<number | undefined>;
+
+/** Runs `nla` with the arguments after the program's name and returns the exit code; never throws. */
+export async function runCli(args: readonly string[], io: CliIo, host?: RunHost): Promise<number> {
+  let exitCode = 0;
+  const json = args.includes('--json');
+  /** Commands are imported when they run: `nla --help` loads none of them. */
+  const action =
+    <Options>(load: () => Promise<CommandAction<Options>>) =>
+    async (...received: unknown[]): Promise<void> => {
+      const command = received.at(-1) as Command;
+      const positional = received.slice(0, -2).map((value) => String(value ?? ''));
+      const options = command.opts<Options & CommonOptions>();
+      const [run, { createTerminalLogger }, { cliHost }] = await Promise.all([load(), import('./terminal-logger.js'), import('./host.js')]);
+      const log = createTerminalLogger(io);
+      try {
+        const context: CommandContext = {
+          io,
+          log,
+          host: host ?? cliHost(),
+          common: options,
+          print: (data, text) => {
+            log.end();
+            io.out(json ? `${JSON.stringify(data)}\n` : ensureNewline(text()));
+          },
+        };
+        exitCode = (await run(context, options, ...positional)) ?? 0;
+      } finally {
+        log.end();
+      }
+    };
+
+  const program = new Command('nla')
+    .description('Train, measure and publish natural language autoencoders.')
+    .version(manifest.version)
+    .exitOverride()
+    .showHelpAfterError('(see --help)')
+    .configureOutput({ writeOut: io.out, writeErr: json ? () => undefined : io.error });
+
+  const common = (command: Command): Command =>
+    command
+      .option('--json', 'print one JSON object on standard output')
+      .option('--run-dir <folder>', 'run folder (default: runs/<name of the config>)')
+      .option('--backend <use>', 'backend in place of the one in the config')
+      .option('--set <path=value>', 'override a value of the config; can be repeated', (value: string, before: string[] = []) => [
+        ...before,
+        value,
+      ]);
+
+  common(program.command('init [dir]').description('write a config, a .gitignore and a README for a new experiment'))
+    .option('--name <name>', 'name of the experiment')
+    .option('--model <source>', 'Hub id, folder or data package of the base model')
+    .option('--yes', 'take the defaults without asking')
+    .action(action(async () => (await import('./commands/init.js')).init));
+  common(program.command('validate <config>').description('check a config without loading weights')).action(
+    action(async () => (await import('./commands/validate.js')).validate),
+  );
+  common(program.command('doctor').description('what this machine can run, and what a config will need'))
+    .option('--config <config>', 'plan memory for this config')
+    .option('--model <source>', 'plan memory for this model')
+    .action(action(async () => (await import('./commands/doctor.js')).doctor));
+  common(program.command('run <config>').description('data, AR, AV, evaluation and report; what is done is skipped')).action(
+    action(async () => (await import('./commands/run.js')).run),
+  );
+  const data = program.command('data').description('the data stage');
+  common(data.command('build <config>').description('make or check the dataset of a config')).action(
+    action(async () => (await import('./commands/run.js')).dataBuild),
+  );
+  common(program.command('train <config>').description('train; refuses an existing run without --resume'))
+    .addOption(new Option('--role <role>', 'train one role only').choices(['av', 'ar']))
+    .option('--resume', 'go on from the newest saved state')
+    .option('--until-step <n>', 'stop after that step with the state saved')
+    .action(action(async () => (await import('./commands/run.js')).train));
+  common(program.command('eval <folder>').description('evaluate a run or one of its step folders from disk'))
+    .option('--evaluator <name>', 'id or name of one evaluator')
+    .option('--rows <n>', 'number of held-out rows')
+    .option('--steps <list>', 'steps to measure: 50,100')
+    .action(action(async () => (await import('./commands/eval.js')).evaluate));
+  common(program.command('explain <folder>').description('activation -> explanation -> reconstruction'))
+    .option('--text <text>', 'read the activation in this text')
+    .option('--position <p>', 'token position in the text, from 0 (default: the last)')
+    .option('--vector <file#name>', 'take the activation from a safetensors file')
+    .option('--max-new <n>', 'most tokens to write', '160')
+    .action(action(async () => (await import('./commands/explain.js')).explain));
+  common(program.command('report <run>').description('write card, figures and HTML')).action(
+    action(async () => (await import('./commands/report.js')).report),
+  );
+  common(program.command('publish <run>').description('plan a release, then publish it'))
+    .requiredOption('--to <publisher>', 'directory, or a publisher plugin')
+    .option('--repo <owner/name>', 'repository (default: the name of the run)')
+    .option('--dry-run', 'plan only')
+    .action(action(async () => (await import('./commands/publish.js')).publish));
+  common(program.command('plugins').description('which plugins are installed'))
+    .option('--config <config>', 'also those a config names')
+    .action(action(async () => (await import('./commands/plugins.js')).plugins));
+
+  const inspect = program.command('inspect').description('look into files, and run one pass over raw ids');
+  const pass = (command: Command): Command =>
+    common(command)
+      .requiredOption('--model <dir>', 'model folder, Hub id or data package')
+      .requiredOption('--tokens <ids>', 'token ids with commas; nothing is added')
+      .option('--adapter <dir>', 'adapter folder to attach')
+      .addOption(new Option('--quantizer <kind>', 'how weights are kept').choices(['none', 'nf4', 'bf16']))
+      .addOption(new Option('--scale-dtype <dtype>', 'rounding of the embedding scale').choices(['f32', 'bf16']))
+      .addOption(new Option('--ple <ids>', 'per-layer embedding of injected positions').choices(['marker', 'pad']).default('marker'))
+      .option('--inject <position=file#name>', 'replace an embedding; can be repeated', (value: string, before: string[] = []) => [
+        ...before,
+        value,
+      ]);
+  pass(inspect.command('logits').description('logits and hidden states of one forward pass'))
+    .option('--capture <layers>', 'blocks whose output is wanted')
+    .action(action(async () => (await import('./commands/inspect-pass.js')).inspectLogits));
+  pass(inspect.command('generate').description('greedy continuation; new tokens only'))
+    .option('--max-new <n>', 'number of new tokens', '24')
+    .option('--ignore-eos', 'do not stop at the end-of-sequence token')
+    .action(action(async () => (await import('./commands/inspect-pass.js')).inspectGenerate));
+  common(inspect.command('safetensors <file>').description('header of a safetensors file')).action(
+    action(async () => (await import('./commands/inspect-file.js')).inspectSafetensors),
+  );
+  common(inspect.command('sidecar <file>').description('a sidecar of any dialect, normalised')).action(
+    action(async () => (await import('./commands/inspect-file.js')).inspectSidecar),
+  );
+
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0 || error.code === 'commander.help') return error.exitCode === 0 ? 0 : 2;
+      if (json) printError(new NlaError('E_USAGE', { message: error.message.replace(/^error: /, ''), kind: 'input' }), io, true);
+      return 2;
+    }
+    return printError(error, io, json);
+  }
+}
+
+/** Prints an error and returns its exit code: 2 for wrong input, 130 for an interruption, else 1. */
+function printError(error: unknown, io: CliIo, json: boolean): number {
+  const known = isNlaError(error);
+  const code = known ? error.code : 'E_UNEXPECTED';
+  const message = error instanceof Error ? error.message : String(error);
+  if (json) {
+    const { found, expected, fix, file, line, column } = known ? error.details : {};
+    io.out(`${JSON.stringify({ error: { code, message, found, expected, fix, file, line, column } })}\n`);
+  }
+  // Errors nobody foresaw come with the place they were raised at, so that they can be reported.
+  const detail = known ? message : ((error instanceof Error ? error.stack : undefined) ?? message);
+  io.error(`${code} ${detail}\n`);
+  if (code === 'E_INTERRUPTED') return 130;
+  return known && error.details.kind === 'input' ? 2 : 1;
+}
+
+function ensureNewline(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+}

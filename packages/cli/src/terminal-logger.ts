@@ -1,0 +1,84 @@
+import type { Logger, Progress } from '@nlakit/core';
+import { formatSeconds } from '@nlakit/run';
+import { createColors } from 'picocolors';
+import type { CliIo } from './io.js';
+
+/** A logger that has to be told when it is over, so that no half line stays on the terminal. */
+export interface TerminalLogger extends Logger {
+  end(): void;
+}
+
+/** Seconds between two lines of progress where lines cannot be redrawn. */
+const plainInterval = 5;
+
+/**
+ * Messages and progress on standard error: one line redrawn in place on a terminal, a line every few seconds elsewhere. Rate and time
+ * left are added to work that does not report its own.
+ */
+export function createTerminalLogger(io: CliIo, options: { readonly verbose?: boolean; readonly now?: () => number } = {}): TerminalLogger {
+  const now = options.now ?? ((): number => performance.now() / 1000);
+  const colors = createColors(io.color);
+  const begun = new Map<string, { readonly time: number; readonly done: number }>();
+  let lastPlain = -Infinity;
+  let lastDrawn = -Infinity;
+  let drawn = false;
+
+  const clear = (): void => {
+    if (drawn) io.error('\r\u001b[2K');
+    drawn = false;
+  };
+  const line = (text: string): void => {
+    clear();
+    io.error(`${text}\n`);
+  };
+
+  return {
+    debug: (message) => {
+      if (options.verbose === true) line(colors.dim(message));
+    },
+    info: (message) => {
+      line(message);
+    },
+    warn: (message) => {
+      line(`${colors.yellow('warning')} ${message}`);
+    },
+    progress(progress) {
+      const time = now();
+      const finished = progress.total !== undefined && progress.done >= progress.total;
+      const start = begun.get(progress.task);
+      const restarted = start === undefined || progress.done < start.done;
+      const from = restarted ? { time, done: progress.done } : start;
+      if (restarted) begun.set(progress.task, from);
+      if (finished) begun.delete(progress.task);
+      const text = describe(progress, time - from.time, progress.done - from.done);
+      if (!io.terminal) {
+        if (!finished && time - lastPlain < plainInterval) return;
+        lastPlain = time;
+        io.error(`${text}\n`);
+        return;
+      }
+      if (!finished && time - lastDrawn < 0.05) return;
+      lastDrawn = time;
+      clear();
+      io.error(colors.cyan(text.slice(0, Math.max(10, io.columns - 1))));
+      drawn = true;
+      if (finished) {
+        io.error('\n');
+        drawn = false;
+      }
+    },
+    end: clear,
+  };
+}
+
+function describe(progress: Progress, seconds: number, done: number): string {
+  const { task, total, unit, figures } = progress;
+  const count = total === undefined ? `${progress.done} ${unit}` : `${progress.done}/${total} ${unit}`;
+  const parts = Object.entries(figures ?? {}).map(([name, value]) => `${name} ${value}`);
+  if (figures?.['eta'] === undefined && seconds > 1 && done > 0) {
+    const rate = done / seconds;
+    if (figures?.['tok/s'] === undefined) parts.push(`${rate < 10 ? rate.toPrecision(2) : Math.round(rate)} ${unit}/s`);
+    if (total !== undefined && progress.done < total) parts.push(`eta ${formatSeconds((total - progress.done) / rate)}`);
+  }
+  return [task, count, ...parts].join('  ');
+}
