@@ -1,1 +1,13 @@
-export {};
+export { plugin, plugin as default } from './plugin.js';
+export { evaluateH5 } from './evaluate-h5.js';
+export { optionsSchema } from './options.js';
+export type { H5Options } from './options.js';
+export { CONDITION_MEANINGS, CONDITIONS } from './conditions.js';
+export type { ConditionName } from './conditions.js';
+export { measure } from './measure.js';
+export type { MeasuredRow, Measurement, MeasureParts } from './measure.js';
+export { headlineOf, summarizeH5 } from './summary.js';
+export type { ConditionSummary, DifferenceSummary, H5Summary } from './summary.js';
+export { parseParts, writeParts } from './parse-fields.js';
+export type { ExplanationParts } from './parse-fields.js';
+export type { TrainingReference } from './training-reference.js';

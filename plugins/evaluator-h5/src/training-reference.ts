@@ -1,0 +1,46 @@
+import { NlaError } from '@nlakit/core';
+import type { Dataset, DatasetSplit, NlaRow } from '@nlakit/core';
+import { constantBaselines } from '@nlakit/metrics';
+import type { ConstantBaselines } from '@nlakit/metrics';
+
+/** What the training rows say: baselines, and which documents were trained on. */
+export interface TrainingReference {
+  readonly baselines: ConstantBaselines;
+  /** sha256 of the file the baselines come from. */
+  readonly sourceHash: string;
+  readonly documents: ReadonlySet<string>;
+}
+
+/** Reads the vectors of the AV's training split, and the documents of both training splits. */
+export async function readTrainingReference(dataset: Dataset, folder: string, signal: AbortSignal): Promise<TrainingReference> {
+  const avSft = await dataset.open(folder, 'avSft');
+  const documents = new Set<string>();
+  const vectors: Float32Array[] = [];
+  for await (const row of rowsOf(avSft, signal)) {
+    documents.add(row.documentId);
+    vectors.push(row.vector);
+  }
+  for await (const row of rowsOf(await dataset.open(folder, 'arSft'), signal)) documents.add(row.documentId);
+  return { baselines: constantBaselines(vectors), sourceHash: avSft.sha256, documents };
+}
+
+/** Held-out rows must not be of documents that AV or AR were trained on: `E_EVALUATION_LEAK` names some that are. */
+export function checkHeldOut(rows: readonly NlaRow[], trained: ReadonlySet<string>): void {
+  const leaked = [...new Set(rows.map((row) => row.documentId).filter((document) => trained.has(document)))];
+  if (leaked.length === 0) return;
+  throw new NlaError('E_EVALUATION_LEAK', {
+    message: 'Held-out rows come from documents that were trained on.',
+    found: `${leaked.length} documents, for instance ${leaked.slice(0, 3).join(', ')}`,
+    expected: 'no document in common',
+    fix: 'Split the data by document before labelling, and build it again.',
+    kind: 'input',
+  });
+}
+
+async function* rowsOf(split: DatasetSplit, signal: AbortSignal): AsyncGenerator<NlaRow> {
+  const size = 1024;
+  for (let start = 0; start < split.length; start += size) {
+    signal.throwIfAborted();
+    yield* await split.rows(Array.from({ length: Math.min(size, split.length - start) }, (_, offset) => start + offset));
+  }
+}
