@@ -34,8 +34,8 @@ export function attach(host: LoraHost): AttachedLora {
   };
   for (const [path, { a, b }] of host.pairs) {
     pairs.set(path, {
-      a: variable(`${path}.lora_A`, a) as unknown as tf.Tensor2D,
-      b: variable(`${path}.lora_B`, b) as unknown as tf.Tensor2D,
+      a: variable(`${path}.lora_A`, a),
+      b: variable(`${path}.lora_B`, b),
     });
   }
   return {

@@ -136,7 +136,7 @@ export function parsePeftConfig(text: string, file: string): PeftConfig {
     rank: number('r'),
     alpha: number('lora_alpha'),
     dropout: number('lora_dropout', 0),
-    targets: typeof targets === 'string' ? targets : (targets as string[]),
+    targets: typeof targets === 'string' ? targets : targets,
     rankStabilized: stabilized,
   };
   checkSpec(spec, file);

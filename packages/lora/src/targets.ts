@@ -17,8 +17,7 @@ const notPortable: readonly (readonly [RegExp, string])[] = [
  * Module paths that `targets` names, in the model's order. A string is a regular expression that must match the whole path, as PEFT's
  * `re.fullmatch`; a list holds whole paths or path ends after a dot.
  *
- * Throws `E_LORA_TARGET` if the expression is invalid or means something else in Python, or if nothing matches, or an item of the
- * list matches nothing.
+ * Throws `E_LORA_TARGET` if the expression is invalid or means something else in Python, or if nothing matches.
  */
 export function targetsOf(spec: Pick<LoraSpec, 'targets'>, linears: Linears): string[] {
   const matches = matcherOf(spec.targets);
