@@ -1,1 +1,4 @@
-export {};
+export { plugin, plugin as default } from './plugin.js';
+export { createParquetDataset } from './parquet-dataset.js';
+export { optionsSchema } from './options.js';
+export type { ParquetDatasetOptions } from './options.js';
