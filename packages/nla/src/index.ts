@@ -1,1 +1,12 @@
-export {};
+export * from './av-prompt.js';
+export * from './chunks.js';
+export * from './cosine-to.js';
+export * from './last-token-hidden.js';
+export * from './load-adapter.js';
+export * from './pad-right.js';
+export * from './parse-explanation.js';
+export * from './read-model-sidecar.js';
+export * from './reconstructor.js';
+export * from './round-trip.js';
+export * from './verbalizer.js';
+export * from './with-adapter.js';

@@ -1,0 +1,132 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { HostTensor, LoraSpec, NlaContract } from '@nlakit/core';
+import { writeAdapter } from '@nlakit/lora';
+import { tf } from '@nlakit/ops';
+import { writeSafetensors } from '@nlakit/safetensors';
+import { contractFields, writeModelSidecar } from '@nlakit/sidecar';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fakeModel } from './__fixtures__/fake-model.js';
+import { fakeContract, fakeInjector, fakeRows } from './__fixtures__/fake-stage.js';
+import { openReconstructor } from './reconstructor.js';
+import { roundTrip } from './round-trip.js';
+import { openVerbalizer } from './verbalizer.js';
+
+let folder = '';
+const spec: LoraSpec = { rank: 2, alpha: 4, dropout: 0, targets: ['q_proj'], rankStabilized: false };
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+  folder = await mkdtemp(join(tmpdir(), 'nla-open-'));
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+function matrix(rows: number, columns: number, value: (row: number, column: number) => number): HostTensor {
+  return {
+    shape: [rows, columns],
+    data: Float32Array.from({ length: rows * columns }, (_, at) => value(Math.floor(at / columns), at % columns)),
+  };
+}
+
+async function writeStep(
+  role: 'av' | 'ar',
+  contract: NlaContract = fakeContract,
+  head = matrix(16, 16, (row, column) => (row === column ? 2 : 0)),
+) {
+  const target = await mkdtemp(join(folder, role));
+  const pairs = new Map(
+    [0, 1].map((layer) => [
+      `model.layers.${layer}.self_attn.q_proj`,
+      { a: matrix(2, 16, (row, column) => 0.1 * (row + column)), b: matrix(16, 2, (row) => 0.3 * row) },
+    ]),
+  );
+  await writeAdapter(target, { spec, pairs, baseModel: contract.baseModel });
+  if (role === 'ar') await writeSafetensors(join(target, 'value_head.safetensors'), new Map([['weight', head]]));
+  await writeFile(join(target, 'nla_meta.yaml'), writeModelSidecar({ ...contractFields(contract), role, stage: 'sl', step: 5 }));
+  return target;
+}
+
+const vectors = fakeRows(3).map(({ vector }) => vector);
+
+describe('openVerbalizer', () => {
+  it('takes contract and scale from the sidecar, uses the adapter, and leaves nothing behind', async () => {
+    const model = fakeModel();
+    const before = tf.memory().numTensors;
+    const verbalizer = await openVerbalizer({
+      folder: await writeStep('av', { ...fakeContract, injectionScale: 2.5 }),
+      model,
+      injector: fakeInjector(),
+    });
+    expect(verbalizer.contract.injectionScale).toBe(2.5);
+    expect(verbalizer.sidecar.step).toBe(5);
+    const rows = await verbalizer.explain(vectors, { maxNewTokens: 4 });
+    expect(rows).toHaveLength(3);
+    expect(Math.hypot(...(model.calls[0]?.overrides?.[0]?.vector as Float32Array))).toBeCloseTo(2.5, 5);
+    expect(model.adapted[0]?.pairs.size).toBe(2);
+    expect(model.adapted.at(-1)).toBeNull();
+    verbalizer.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('refuses a sidecar that does not fit the model, and a reconstructor', async () => {
+    const injector = fakeInjector();
+    const wrong = await writeStep('av', { ...fakeContract, tokens: { ...fakeContract.tokens, leftNeighborId: 3 } });
+    await expect(openVerbalizer({ folder: wrong, model: fakeModel(), injector })).rejects.toMatchObject({ code: 'E_CONTRACT_SLOT' });
+    await expect(openVerbalizer({ folder: await writeStep('av'), model: fakeModel(8), injector })).rejects.toMatchObject({
+      code: 'E_CONTRACT_MODEL',
+    });
+    await expect(openVerbalizer({ folder: await writeStep('ar'), model: fakeModel(), injector })).rejects.toMatchObject({
+      code: 'E_SIDECAR_ROLE',
+    });
+  });
+});
+
+describe('openReconstructor', () => {
+  it('applies the head to the last token, and takes turns with a verbalizer on one model', async () => {
+    const model = fakeModel();
+    const reconstructor = await openReconstructor({ folder: await writeStep('ar'), model });
+    const doubled = await reconstructor.reconstruct(['topic', 'food']);
+    const plain = await openReconstructor({
+      folder: await writeStep(
+        'ar',
+        fakeContract,
+        matrix(16, 16, (row, column) => (row === column ? 1 : 0)),
+      ),
+      model,
+    });
+    const [single] = await plain.reconstruct(['topic']);
+    single?.forEach((value, at) => expect(doubled[0]?.[at]).toBeCloseTo(2 * value, 4));
+
+    const verbalizer = await openVerbalizer({ folder: await writeStep('av'), model, injector: fakeInjector() });
+    const alone = await roundTrip({ verbalizer, reconstructor }, vectors, { maxNewTokens: 4 });
+    const [again, texts] = await Promise.all([
+      verbalizer.explain(vectors, { maxNewTokens: 4 }),
+      reconstructor.reconstruct(alone.map(({ explanation }) => explanation ?? '')),
+    ]);
+    expect(again.map(({ text }) => text)).toEqual(alone.map(({ text }) => text));
+    expect(texts).toEqual(alone.map(({ reconstruction }) => reconstruction));
+    expect(alone.every(({ cosine }) => Math.abs(cosine) <= 1)).toBe(true);
+    for (const part of [reconstructor, plain, verbalizer]) part.dispose();
+  });
+
+  it('refuses a head of another shape and a verbalizer', async () => {
+    const model = fakeModel();
+    await expect(
+      openReconstructor({
+        folder: await writeStep(
+          'ar',
+          fakeContract,
+          matrix(8, 16, () => 0),
+        ),
+        model,
+      }),
+    ).rejects.toMatchObject({
+      code: 'E_VALUE_HEAD',
+    });
+    await expect(openReconstructor({ folder: await writeStep('av'), model })).rejects.toMatchObject({ code: 'E_SIDECAR_ROLE' });
+  });
+});

@@ -1,0 +1,137 @@
+import { z } from 'zod';
+
+/**
+ * The linears of attention and MLP in every text block, under the prefix of a multimodal checkpoint (`model.language_model.`) or of a
+ * text-only one (`model.`). Vision and audio towers do not match.
+ */
+export const defaultTargets =
+  '(?:model\\.language_model|model)\\.layers\\.\\d+\\.(?:self_attn|mlp)\\.(?:q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)';
+
+const isRegularExpression = (text: string): boolean => {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const count = z.int().min(1);
+const fraction = z.number().min(0).max(1);
+
+/** Options of both SFT trainers, as a shape that each of them extends. Everything may be left out. */
+export const sftShape = {
+  /** Recipe that the other options start from. */
+  preset: z.enum(['seed', 'upstream']).optional(),
+  steps: count.optional(),
+  saveEvery: count.optional(),
+  rank: count.optional(),
+  /** Default: twice the rank. */
+  alpha: z.number().positive().optional(),
+  dropout: z.number().min(0).lt(1).optional(),
+  /** A regular expression that must match the whole module path, or a list of path suffixes. */
+  targets: z
+    .union([z.string().min(1).refine(isRegularExpression, 'is no regular expression'), z.array(z.string().min(1)).min(1)])
+    .optional(),
+  rankStabilized: z.boolean().optional(),
+  optimizer: z.enum(['adamw', 'adamw8bit']).optional(),
+  learningRate: z.number().positive().optional(),
+  weightDecay: z.number().min(0).optional(),
+  betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).optional(),
+  schedule: z.enum(['constant', 'cosine', 'linear']).optional(),
+  /** Steps over which the learning rate rises from 0. */
+  warmup: z.int().min(0).optional(),
+  /** Learning rate of the last step as a fraction of the highest. */
+  finalFraction: fraction.optional(),
+  /** Rows in one forward pass. */
+  microBatch: count.optional(),
+  /** Forward passes in one step. */
+  accumulate: count.optional(),
+  /** Longest row in tokens; longer rows are left out and counted. */
+  maxLength: z.int().min(8).optional(),
+  /** Largest gradient norm; 0 switches clipping off. */
+  clipNorm: z.number().min(0).optional(),
+  /** Rows for the figures measured at each save; 0 for none. */
+  healthRows: z.int().min(0).optional(),
+};
+
+/** What both SFT trainers need to know, complete. */
+export interface SftRecipe {
+  readonly preset: 'seed' | 'upstream' | null;
+  readonly steps: number;
+  readonly saveEvery: number;
+  readonly rank: number;
+  readonly alpha: number;
+  readonly dropout: number;
+  readonly targets: string | readonly string[];
+  readonly rankStabilized: boolean;
+  readonly optimizer: 'adamw' | 'adamw8bit';
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  readonly betas: readonly [number, number];
+  readonly schedule: 'constant' | 'cosine' | 'linear';
+  readonly warmup: number;
+  readonly finalFraction: number;
+  readonly microBatch: number;
+  readonly accumulate: number;
+  readonly maxLength: number;
+  readonly clipNorm: number;
+  readonly healthRows: number;
+}
+
+const basic = {
+  preset: null,
+  steps: 500,
+  saveEvery: 50,
+  rank: 64,
+  dropout: 0,
+  targets: defaultTargets,
+  rankStabilized: false,
+  optimizer: 'adamw',
+  learningRate: 1e-4,
+  weightDecay: 0,
+  betas: [0.9, 0.999],
+  schedule: 'constant',
+  warmup: 0,
+  finalFraction: 0,
+  microBatch: 1,
+  accumulate: 16,
+  maxLength: 512,
+  clipNorm: 1,
+  healthRows: 64,
+} as const satisfies Omit<SftRecipe, 'alpha'>;
+
+/**
+ * Published recipes. `seed`: the 500-step Gemma-4-E2B trajectory on a 4 GB card. `upstream`: 1 000 steps of 256 rows with warm-up and
+ * cosine decay to a tenth, on the rank-stabilised adapter that its LoRA descendants use (upstream itself trains all weights).
+ */
+const presets = {
+  seed: { alpha: 128, dropout: 0.05, optimizer: 'adamw8bit' },
+  upstream: {
+    steps: 1000,
+    saveEvery: 500,
+    rank: 128,
+    alpha: 16,
+    rankStabilized: true,
+    learningRate: 2e-5,
+    schedule: 'cosine',
+    warmup: 50,
+    finalFraction: 0.1,
+    microBatch: 16,
+    accumulate: 16,
+    maxLength: 1024,
+  },
+} as const satisfies Record<string, Partial<SftRecipe>>;
+
+/** The options of an SFT trainer as they stand in a config. */
+export type SftOptions = z.input<z.ZodObject<typeof sftShape>>;
+
+/** Fills in what `options` leave out: from their preset, then from the defaults. */
+export function resolveRecipe(options: SftOptions): SftRecipe {
+  const given = Object.fromEntries(Object.entries(options).filter(([key, value]) => key in sftShape && value !== undefined));
+  const chosen: Partial<SftRecipe> = { ...(options.preset === undefined ? {} : presets[options.preset]), ...given };
+  const rank = chosen.rank ?? basic.rank;
+  // A rank given without alpha means alpha = 2 rank, also beside a preset.
+  const alpha = options.alpha ?? (options.rank === undefined ? chosen.alpha : undefined) ?? 2 * rank;
+  return { ...basic, ...chosen, rank, alpha };
+}
