@@ -30,8 +30,8 @@ export function overridesOf({ common }: CommandContext): ConfigOverride[] {
 }
 
 /** The run folder that belongs to a config: `--run-dir`, or left to the run's own default below the working directory. */
-export function runFolderOption({ common, io }: CommandContext): { readonly runFolder?: string } {
-  return common.runDir === undefined ? {} : { runFolder: resolve(io.cwd, common.runDir) };
+export function runFolderOption({ common, io }: CommandContext): { readonly runFolder: string } | { readonly runsFolder: string } {
+  return common.runDir === undefined ? { runsFolder: resolve(io.cwd, 'runs') } : { runFolder: resolve(io.cwd, common.runDir) };
 }
 
 /** A run folder, or one step folder inside one. */

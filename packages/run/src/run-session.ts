@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import type { Logger, Model } from '@nlakit/core';
 import { createEventLog, type EventLog } from './event-log.js';
 import { resolveRun, checkSource, type RunHost, type RunPreparation } from './resolve-run.js';
@@ -39,15 +39,20 @@ export const silentLogger: Logger = {
 };
 
 /**
- * Starts a run from a config, or goes on with it. The folder defaults to `runs/<name>` beside the working directory.
+ * Starts a run from a config, or goes on with it. The folder defaults to `<runsFolder>/<name>`, and `runsFolder` to `runs` in the
+ * working directory.
  * Throws what {@link resolveRun} and {@link openRunFolder} throw; nothing heavy is loaded.
  */
 export async function startSession(
   configFile: string,
-  options: SessionOptions & { readonly runFolder?: string; readonly overrides?: readonly ConfigOverride[] } = {},
+  options: SessionOptions & {
+    readonly runFolder?: string;
+    readonly runsFolder?: string;
+    readonly overrides?: readonly ConfigOverride[];
+  } = {},
 ): Promise<RunSession> {
   const preparation = await resolveRun(configFile, options.host, options.overrides);
-  const folder = resolve(options.runFolder ?? `runs/${preparation.resolved.name}`);
+  const folder = resolve(options.runFolder ?? join(options.runsFolder ?? 'runs', preparation.resolved.name));
   const record = await openRunFolder(folder, preparation);
   return session(folder, record, preparation, options);
 }

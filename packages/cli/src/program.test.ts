@@ -1,0 +1,177 @@
+import { mkdir, mkdtemp, readFile, readdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { plugin as directoryPublisher } from '@nlakit/publisher-directory';
+import type { RunHost } from '@nlakit/run';
+import { writeSafetensors } from '@nlakit/safetensors';
+import { describe, expect, it } from 'vitest';
+import { fakeConfig, fakeHost, type FakeJournal } from '../../run/src/test-support/fake-plugins.js';
+import { runCli, type CliIo } from './index.js';
+
+interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly error: string;
+  json(): Record<string, unknown>;
+}
+
+interface Workplace {
+  readonly folder: string;
+  readonly journal: FakeJournal;
+  nla(args: readonly string[], options?: { readonly signal?: AbortSignal; readonly host?: RunHost }): Promise<Outcome>;
+}
+
+async function workplace(): Promise<Workplace> {
+  const folder = await mkdtemp(join(tmpdir(), 'nla-cli-'));
+  await writeFile(join(folder, 'nla.config.yaml'), fakeConfig);
+  const journal: FakeJournal = { done: [] };
+  const fakes = fakeHost(journal);
+  const host: RunHost = {
+    ...fakes,
+    bundled: (specifier) =>
+      specifier === '@nlakit/publisher-directory'
+        ? Promise.resolve({ plugin: directoryPublisher })
+        : (fakes.bundled?.(specifier) ?? Promise.reject(new Error())),
+  };
+  return {
+    folder,
+    journal,
+    async nla(args, options = {}) {
+      let out = '';
+      let error = '';
+      const io: CliIo = {
+        out: (text) => (out += text),
+        error: (text) => (error += text),
+        terminal: false,
+        interactive: false,
+        color: false,
+        columns: 80,
+        cwd: folder,
+        signal: options.signal ?? new AbortController().signal,
+      };
+      const code = await runCli(args, io, options.host ?? host);
+      return { code, out, error, json: () => JSON.parse(out) as Record<string, unknown> };
+    },
+  };
+}
+
+describe('nla', () => {
+  it('answers help and version with 0, and wrong usage with 2', async () => {
+    const { nla } = await workplace();
+    expect(await nla(['--help'])).toMatchObject({ code: 0, out: expect.stringContaining('validate') });
+    expect((await nla(['--version'])).code).toBe(0);
+    for (const args of [['nonsense'], ['validate'], ['train', 'nla.config.yaml', '--role', 'x'], []]) {
+      expect((await nla(args)).code).toBe(2);
+    }
+    const json = await nla(['validate', '--json']);
+    expect(json.code).toBe(2);
+    expect(json.json()).toMatchObject({ error: { code: 'E_USAGE' } });
+  });
+
+  it('validates', async () => {
+    const { nla, folder } = await workplace();
+    expect(await nla(['validate', 'nla.config.yaml'])).toMatchObject({ code: 0, out: expect.stringContaining('is valid') });
+    expect((await nla(['validate', 'nla.config.yaml', '--json'])).json()).toMatchObject({ ok: true, issues: [] });
+    await writeFile(join(folder, 'bad.yaml'), fakeConfig.replace('steps: 5', 'steps: many'));
+    const bad = await nla(['validate', 'bad.yaml', '--json']);
+    expect(bad.code).toBe(2);
+    expect(bad.json()).toMatchObject({
+      ok: false,
+      issues: [{ code: 'E_OPTION', path: 'trainers.av.options.steps', line: 13, column: 14 }],
+    });
+    expect((await nla(['validate', 'bad.yaml'])).out).toMatch(/bad\.yaml:13:14/);
+    expect((await nla(['validate', 'nla.config.yaml', '--set', 'seed=-1'])).code).toBe(2);
+  });
+
+  it('builds data and trains; stops at Ctrl-C with 130 and says how to go on', async () => {
+    const { nla, journal, folder } = await workplace();
+    expect((await nla(['data', 'build', 'nla.config.yaml', '--json'])).json()).toMatchObject({ skipped: false, datasetId: 'fake-data' });
+    const controller = new AbortController();
+    journal.afterStep = (role, step) => {
+      if (role === 'av' && step === 3) controller.abort();
+    };
+    const stopped = await nla(['train', 'nla.config.yaml', '--role', 'av'], { signal: controller.signal });
+    expect(stopped.code).toBe(130);
+    expect(stopped.error).toContain('nla train nla.config.yaml --resume');
+    delete journal.afterStep;
+    const refused = await nla(['train', 'nla.config.yaml', '--role', 'av', '--json']);
+    expect(refused.code).toBe(2);
+    expect(refused.json()).toMatchObject({ error: { code: 'E_RUN_EXISTS' } });
+    const resumed = await nla(['train', 'nla.config.yaml', '--role', 'av', '--resume', '--json']);
+    expect(resumed.code).toBe(0);
+    expect(resumed.json()).toMatchObject({ role: 'av', step: 5, complete: true });
+    expect(await readdir(join(folder, 'runs/fake-run/trajectory'))).toHaveLength(3);
+  });
+
+  it('evaluates a run and a step folder, and publishes', async () => {
+    const { nla, folder } = await workplace();
+    expect((await nla(['train', 'nla.config.yaml', '--run-dir', 'here'])).code).toBe(0);
+    const evaluated = await nla(['eval', 'here', '--evaluator', 'h5', '--steps', '2,4', '--json']);
+    expect(evaluated.json()).toMatchObject({ evaluations: [{ step: 2 }, { step: 4 }] });
+    expect((await nla(['eval', 'here/trajectory/step_000005', '--json', '--rows', '4'])).json()).toMatchObject({ step: 5, id: 'h5' });
+    expect((await nla(['eval', 'here', '--steps', '3'])).code).toBe(2);
+    expect((await nla(['eval', 'here', '--rows', 'x'])).code).toBe(2);
+    expect((await nla(['eval', 'nowhere', '--json'])).json()).toMatchObject({ error: { code: 'E_RUN_MISSING' } });
+
+    expect((await nla(['publish', 'here', '--to', 'directory', '--json'])).json()).toMatchObject({ error: { code: 'E_REPORT_MISSING' } });
+    await mkdir(join(folder, 'here/report'));
+    await writeFile(join(folder, 'here/report/README.md'), '# card\n');
+    const dry = await nla(['publish', 'here', '--to', 'directory', '--repo', 'me/nla', '--dry-run', '--json']);
+    expect(dry.json()).toMatchObject({ dryRun: true, repository: 'me/nla' });
+    await expect(readdir(join(folder, 'published'))).rejects.toThrow();
+    const done = await nla(['publish', 'here', '--to', 'directory', '--repo', 'me/nla']);
+    expect(done.code).toBe(0);
+    expect(await readFile(join(folder, 'published/me/nla/README.md'), 'utf8')).toBe('# card\n');
+    expect(await readdir(join(folder, 'published/me/nla/trajectory'))).toHaveLength(3);
+    expect((await nla(['publish', 'here', '--to', 'nothing'])).code).toBe(2);
+  });
+
+  it('looks into files and refuses damaged ones with 2', async () => {
+    const { nla, folder } = await workplace();
+    await writeSafetensors(join(folder, 'x.safetensors'), new Map([['v', { shape: [2, 2], data: new Float32Array(4) }]]));
+    expect((await nla(['inspect', 'safetensors', 'x.safetensors', '--json'])).json()).toMatchObject({
+      tensors: { v: { dtype: 'F32', shape: [2, 2] } },
+    });
+    await writeFile(join(folder, 'bad.safetensors'), Buffer.alloc(8, 0xff));
+    const bad = await nla(['inspect', 'safetensors', 'bad.safetensors', '--json']);
+    expect(bad.code).toBe(2);
+    expect((bad.json()['error'] as { code: string }).code).toMatch(/^E_SAFETENSORS/);
+    expect((await nla(['inspect', 'safetensors', 'none.safetensors'])).code).toBe(2);
+  });
+
+  it('writes a new experiment and overwrites nothing', async () => {
+    const { nla, folder } = await workplace();
+    expect((await nla(['init', 'mine', '--name', 'first'])).code).toBe(0);
+    expect(await readFile(join(folder, 'mine/nla.config.yaml'), 'utf8')).toContain('name: first');
+    expect((await nla(['init', 'mine', '--json'])).json()).toMatchObject({ error: { code: 'E_FILE_EXISTS' } });
+    expect((await nla(['init', 'other', '--name', 'a b'])).code).toBe(2);
+  });
+
+  it('lists plugins', async () => {
+    const { nla } = await workplace();
+    const { plugins } = (await nla(['plugins', '--config', 'nla.config.yaml', '--json'])).json() as { plugins: Record<string, string>[] };
+    expect(plugins).toContainEqual(expect.objectContaining({ use: '@fake/trainer#av', kind: 'trainer', version: '1.0.0' }));
+    expect(plugins).toContainEqual(expect.objectContaining({ use: '@nlakit/publisher-directory', kind: 'publisher', specVersion: 'v1' }));
+  });
+
+  it('says which backends start', async () => {
+    const { nla } = await workplace();
+    const { json, code } = await nla(['doctor', '--backend', '@fake/backend', '--json']);
+    expect(code).toBe(0);
+    expect(json()).toMatchObject({
+      machine: { node: process.version },
+      backends: [{ name: '@nlakit/backend-wasm' }, { name: '@fake/backend', ok: true, gflops: 1 }],
+    });
+  });
+
+  it('prints an unforeseen error with its place', async () => {
+    const { nla } = await workplace();
+    const broken = { ...fakeHost(), bundled: () => Promise.reject(new TypeError('surprise')) };
+    const { code, error } = await nla(['plugins'], { host: broken });
+    expect(code).toBe(0);
+    expect(error).toBe('');
+    const config = await nla(['explain', 'nowhere', '--text', 'x']);
+    expect(config).toMatchObject({ code: 2, error: expect.stringContaining('E_RUN_MISSING') });
+    expect((await nla(['explain', 'nowhere'])).code).toBe(2);
+  });
+});
