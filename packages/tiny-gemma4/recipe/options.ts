@@ -24,13 +24,13 @@ export interface PretrainOptions {
 }
 
 /** Shares of the token streams. */
-export const mixture = { glosses: 0.6, hypernyms: 0.05, explained: 0.35 } as const;
+export const mixture = { glosses: 0.68, hypernyms: 0.02, explained: 0.3 } as const;
 
 /** AdamW and the learning rate, per run length. */
 export const optimiser = { betas: [0.9, 0.95], weightDecay: 0.05, clip: 1 } as const;
 
 export function learningRateOptions(steps: number): LearningRateOptions {
-  return { largest: 3e-3, warmup: 40, flatUntil: 0.3, finalFraction: 0.02, steps };
+  return { largest: 4e-3, warmup: 60, flatUntil: 0.3, finalFraction: 0.02, steps };
 }
 
 export const defaultFolder = join(tmpdir(), 'nlakit-tiny-gemma4');

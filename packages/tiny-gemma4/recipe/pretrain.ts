@@ -58,7 +58,6 @@ async function pretrain(options: PretrainOptions): Promise<void> {
   const pool = await createReplicaPool({
     config,
     tokenizer: corpus.tokenizer,
-    contextLength: 512,
     engine: options.engine,
     length: layout.length,
     workers: options.workers,
@@ -96,6 +95,8 @@ async function pretrain(options: PretrainOptions): Promise<void> {
   let lastSave = performance.now();
   let points: CurvePoint[] = [];
   let smooth = 0;
+  let saidAt = start;
+  let saidStep = firstStep;
 
   for (let step = firstStep + 1; step <= Math.min(steps, options.untilStep) && !stopped; step += 1) {
     const rows = rowsOfStep(corpus, names, plan.slice((step - 1) * batch, step * batch));
@@ -107,8 +108,10 @@ async function pretrain(options: PretrainOptions): Promise<void> {
     points.push({ step, loss: round(loss), learningRate: round(rate), gradientNorm: round(gradientNorm), seconds: round(seconds()) });
 
     if (step % sayEvery === 0 || step === firstStep + 1) {
-      const done = step - firstStep;
-      const each = (performance.now() - start) / 1000 / done;
+      const now = performance.now();
+      const each = (now - saidAt) / 1000 / (step - saidStep);
+      saidAt = now;
+      saidStep = step;
       say(
         `step ${step}/${steps}  loss ${loss.toFixed(3)} (mean ${smooth.toFixed(3)})  ${Math.round((batch * rowLength) / each)} tokens/s` +
           `  ${Math.round(each * 1000)} ms/step  left ${duration((steps - step) * each)}`,

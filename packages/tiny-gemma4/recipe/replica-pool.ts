@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { JsonValue } from '@nlakit/core';
+import { createTokenizer } from '@nlakit/model-gemma4';
 import { startEngine, type EngineChoice } from './engine.js';
-import { recipeTokenizer } from './recipe-tokenizer.js';
 import { createReplica, type Replica, type TrainingRows } from './replica.js';
 
 /** What every replica is made from. */
@@ -9,7 +9,6 @@ export interface PoolOptions {
   readonly config: Readonly<Record<string, JsonValue>>;
   /** `tokenizer.json` */
   readonly tokenizer: string;
-  readonly contextLength: number;
   readonly engine: EngineChoice;
   /** Number of parameters of the model. */
   readonly length: number;
@@ -40,7 +39,7 @@ export type WorkerReply =
 export async function createReplicaPool(options: PoolOptions): Promise<ReplicaPool> {
   if (options.workers === 1) {
     const description = await startEngine(options.engine);
-    const replica = await createReplica(options.config, recipeTokenizer(options.tokenizer, options.contextLength));
+    const replica = await createReplica(options.config, createTokenizer({ tokenizerJson: options.tokenizer }));
     return { ...replica, description, close: () => Promise.resolve() };
   }
   const parameters = new SharedArrayBuffer(options.length * 4);

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { createTokenizer } from '@nlakit/model-gemma4';
 import { startEngine } from './engine.js';
-import { recipeTokenizer } from './recipe-tokenizer.js';
 import type { WorkerReply, WorkerRequest, WorkerSetup } from './replica-pool.js';
 import { createReplica } from './replica.js';
 
@@ -11,7 +11,7 @@ const gradients = new Float32Array(setup.gradients);
 const reply = (message: WorkerReply): void => parentPort?.postMessage(message);
 
 const description = await startEngine(setup.engine);
-const replica = await createReplica(setup.config, recipeTokenizer(setup.tokenizer, setup.contextLength));
+const replica = await createReplica(setup.config, createTokenizer({ tokenizerJson: setup.tokenizer }));
 
 async function answer({ kind, rows }: WorkerRequest): Promise<WorkerReply> {
   try {
