@@ -97,6 +97,7 @@ function together(
     stream: (name, pieceBytes) => fileOf(name).stream(name, pieceBytes),
     float32: async (name) => fileOf(name).float32(name),
     rows: async (name, start, count) => fileOf(name).rows(name, start, count),
+    locate: (name) => fileOf(name).locate(name),
     close: () => closeAll(shards),
   };
 }

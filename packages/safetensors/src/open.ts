@@ -93,6 +93,10 @@ function reader(handle: FileHandle, file: string, header: SafetensorsHeader): Sa
       const rowBytes = total === 0 ? 0 : (info.end - info.begin) / total;
       return floats(name, info, info.begin + start * rowBytes, info.begin + (start + count) * rowBytes);
     },
+    locate(name) {
+      const { begin, end } = infoOf(name);
+      return { file, position: dataStart + begin, bytes: end - begin };
+    },
     close: () => handle.close(),
   };
 }

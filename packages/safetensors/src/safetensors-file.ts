@@ -16,5 +16,14 @@ export interface SafetensorsFile extends StoredTensors {
   float32(name: string): Promise<Float32Array>;
   /** Rows `[start, start + count)` along the first dimension as f32; only their bytes are read. Throws `E_SAFETENSORS_RANGE`. */
   rows(name: string, start: number, count: number): Promise<Float32Array>;
+  /** Where a tensor's bytes lie, for a reader that has to be synchronous. */
+  locate(name: string): TensorLocation;
   close(): Promise<void>;
+}
+
+/** The bytes `[position, position + bytes)` of a file. */
+export interface TensorLocation {
+  readonly file: string;
+  readonly position: number;
+  readonly bytes: number;
 }

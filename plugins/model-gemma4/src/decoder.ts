@@ -1,6 +1,6 @@
-import type { ForwardInput, LoraAdapter, LoraPair, Override, RandomStream } from '@nlakit/core';
+import { NlaError, type ForwardInput, type LoraAdapter, type LoraPair, type Override, type RandomStream } from '@nlakit/core';
 import { causalAttention, geglu, loraLinear, rmsNorm, rope, tf } from '@nlakit/ops';
-import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Gemma4Config, Gemma4Layer } from './config.js';
 import type { TypeConstants } from './pass-plan.js';
 import type { Gemma4Weights } from './weights.js';
@@ -75,7 +75,7 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
 
   /** Root-mean-square norm over the last axis; the weight multiplies as it is (not 1 + weight). */
   const norm = <T extends Tensor>(x: T, name: string | undefined): T =>
-    rmsNorm(x, name === undefined ? undefined : weights.vector(`${name}.weight`), epsilon) as T;
+    rmsNorm<T>(x, name === undefined ? undefined : weights.vector(`${name}.weight`), epsilon);
 
   const attention = (layer: Gemma4Layer, h: Tensor2D, input: BlockInput): { output: Tensor2D; own: KeysValues | undefined } => {
     const { batch, length, constants, past, dropout } = input;
@@ -95,7 +95,7 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
       const v = norm(values, undefined);
       own = past === undefined ? { keys: k, values: v } : { keys: tf.concat([past.keys, k], 1), values: tf.concat([past.values, v], 1) };
     }
-    const { keys: k, values: v } = own ?? (input.shared as KeysValues);
+    const { keys: k, values: v } = own ?? donated(layer, input.shared);
 
     // The scale is 1: the query and key norms have absorbed it.
     const mixed = causalAttention({ q, k, v, valid: constants.valid, window: layer.window, offset: constants.offset, scale: 1 });
@@ -114,7 +114,7 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
     },
 
     embed({ tokens, length, overrides = [] }) {
-      const scaled = tf.mul(weights.embedding.lookup(tokens), embeddingScale) as Tensor2D;
+      const scaled = tf.mul<Tensor2D>(weights.embedding.lookup(tokens), embeddingScale);
       return overrides.length === 0 ? scaled : replaceRows(scaled, overrides, length);
     },
 
@@ -129,7 +129,7 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
       // [rows, layers * perLayerWidth] -> [rows, layers, perLayerWidth]: one norm of width perLayerWidth for every layer
       const context = norm(tf.reshape(projected, [rows, total, perLayerWidth]), 'per_layer_projection_norm');
       // and back, so that each layer's part is a run of columns
-      const both = tf.mul(tf.add(token, tf.reshape(context, [rows, total * perLayerWidth])), Math.SQRT1_2) as Tensor2D;
+      const both = tf.mul<Tensor2D>(tf.add(token, tf.reshape(context, [rows, total * perLayerWidth])), Math.SQRT1_2);
       const sizes = Array.from({ length: count }, () => perLayerWidth);
       if (count < total) sizes.push((total - count) * perLayerWidth);
       return tf.split<Tensor2D>(both, sizes, 1).slice(0, count);
@@ -140,14 +140,14 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
       const at = `layers.${layer.index}`;
 
       const { output, own } = attention(layer, norm(residual, `${at}.input_layernorm`), input);
-      let x = tf.add(residual, norm(output, `${at}.post_attention_layernorm`)) as Tensor2D;
+      let x = tf.add<Tensor2D>(residual, norm(output, `${at}.post_attention_layernorm`));
 
       const h = norm(x, `${at}.pre_feedforward_layernorm`);
-      const wide = geglu(linear(h, `${at}.mlp.gate_proj`, dropout), linear(h, `${at}.mlp.up_proj`, dropout)) as Tensor2D;
+      const wide = geglu(linear(h, `${at}.mlp.gate_proj`, dropout), linear(h, `${at}.mlp.up_proj`, dropout));
       x = tf.add(x, norm(linear(wide, `${at}.mlp.down_proj`, dropout), `${at}.post_feedforward_layernorm`));
 
       // The per-layer branch reads the raw residual stream: no norm before it.
-      const narrow = geglu(linear(x, `${at}.per_layer_input_gate`, dropout), perLayer) as Tensor2D;
+      const narrow = geglu(linear(x, `${at}.per_layer_input_gate`, dropout), perLayer);
       x = tf.add(x, norm(linear(narrow, `${at}.per_layer_projection`, dropout), `${at}.post_per_layer_input_norm`));
 
       // The scalar multiplies the whole stream, not a branch.
@@ -156,6 +156,14 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
 
     norm: (residual) => norm(residual, 'norm'),
   };
+}
+
+function donated(layer: Gemma4Layer, shared: KeysValues | undefined): KeysValues {
+  if (shared !== undefined) return shared;
+  throw new NlaError('E_SEGMENT_STATE', {
+    message: `Block ${layer.index} needs keys and values of block ${layer.donor}, which are not there.`,
+    fix: 'Run the segments in order, handing the whole state from each to the next.',
+  });
 }
 
 /**
@@ -170,7 +178,7 @@ function replaceRows(scaled: Tensor2D, overrides: readonly Override[], length: n
     keep[row * length + position] = 0;
     place[(row * length + position) * overrides.length + index] = 1;
   });
-  const vectors = tf.stack(overrides.map(({ vector }) => (vector instanceof Float32Array ? tf.tensor1d(vector) : (vector as Tensor1D))));
+  const vectors = tf.stack(overrides.map(({ vector }) => (vector instanceof Float32Array ? tf.tensor1d(vector) : vector)));
   return tf.add(tf.mul(scaled, tf.tensor2d(keep, [rows, 1])), tf.matMul(tf.tensor2d(place, [rows, overrides.length]), vectors as Tensor2D));
 }
 

@@ -1,6 +1,7 @@
 import { NlaError } from '@nlakit/core';
 import { embeddingRows, tf } from '@nlakit/ops';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type { RowReader } from './weight-source.js';
 
 /** An embedding table `[rows, width]`, wherever it lies. */
 export interface EmbeddingTable {
@@ -28,15 +29,8 @@ export function residentTable(tensor: Tensor2D): EmbeddingTable {
   };
 }
 
-/**
- * A table off the backend. `read` writes the f32 values of one row to `target` at `offset`; it is synchronous because the forward
- * pass is, and a row is a few kilobytes that the operating system caches.
- */
-export function hostTable(
-  shape: readonly [rows: number, width: number],
-  read: (row: number, target: Float32Array, offset: number) => void,
-  close?: () => void,
-): EmbeddingTable {
+/** A table off the backend, read by row. Lookups are constants. Takes the reader over. */
+export function hostTable(shape: readonly [rows: number, width: number], reader: RowReader): EmbeddingTable {
   const [rows, width] = shape;
   return {
     shape,
@@ -49,7 +43,7 @@ export function hostTable(
         const known = first.get(id);
         if (known === undefined) {
           first.set(id, index);
-          read(id, values, index * width);
+          reader.read(id, 1, values, index * width);
         } else {
           values.copyWithin(index * width, known * width, (known + 1) * width);
         }
@@ -58,10 +52,10 @@ export function hostTable(
     },
     slice(start, count) {
       const values = new Float32Array(count * width);
-      for (let row = 0; row < count; row++) read(start + row, values, row * width);
+      reader.read(start, count, values, 0);
       return tf.tensor2d(values, [count, width]);
     },
-    dispose: () => close?.(),
+    dispose: () => reader.close(),
   };
 }
 

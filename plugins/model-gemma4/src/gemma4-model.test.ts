@@ -45,7 +45,7 @@ describe('forward pass of the tiny model against transformers', () => {
     expect(maxDifference(logitsOf(frozen, sequence), floats(golden.logits))).toBeLessThan(3e-4);
     const loss = lossOf(frozen, sequence);
     expect(Math.abs(loss.dataSync()[0]! - golden.loss)).toBeLessThan(2e-5);
-    tf.dispose([final, hidden, loss] as unknown as Tensor[]);
+    tf.dispose([final, hidden, loss]);
     expect(tf.memory().numTensors).toBe(before);
   });
 
@@ -54,7 +54,7 @@ describe('forward pass of the tiny model against transformers', () => {
     expect(final).toBeUndefined();
     expect(maxDifference(hidden['blocks.3.hook_out']?.dataSync() ?? [], floats(golden.layer_outputs[3]!))).toBeLessThan(3e-4);
     expect(() => frozen.forward({ ...sequence, stopAfterBlock: 3, capture: ['blocks.4.hook_out'] })).toThrow(/hook point/);
-    tf.dispose(hidden as unknown as Tensor[]);
+    tf.dispose(hidden);
   });
 
   it('is the segments run in order, bit for bit', () => {
@@ -92,7 +92,7 @@ describe('gradients of the tiny model against transformers', () => {
     }
     // Not in the golden file: transformers keeps the scalar as a buffer.
     expect(gradientOf('model.language_model.layers.3.layer_scalar')[0]).toBeCloseTo(0.130226, 4);
-    tf.dispose([value, grads] as unknown as Tensor[]);
+    tf.dispose([value, grads]);
     expect(tf.memory().numTensors).toBe(before);
   });
 });

@@ -131,7 +131,7 @@ export async function gemma4FromSource(source: WeightSource, options: Gemma4Opti
         return Object.fromEntries(Object.entries(current).filter(([name]) => name === stateNames.final || input.capture?.includes(name)));
       });
       const { [stateNames.final]: final, ...hidden } = state as Record<string, Tensor3D>;
-      return { hidden: hidden as Record<string, Tensor3D>, ...(final === undefined ? {} : { final }) };
+      return { hidden: hidden, ...(final === undefined ? {} : { final }) };
     },
 
     segments(input) {

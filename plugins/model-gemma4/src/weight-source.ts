@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { NlaError, type HostTensor, type RowSource, type StoredTensors } from '@nlakit/core';
 import { decodeBf16, decodeF16, type SafetensorsFile } from '@nlakit/safetensors';
 
@@ -10,34 +11,43 @@ export interface WeightSource {
   read(name: string): Promise<Float32Array>;
   /** Rows of a matrix as f32. */
   rows(name: string): RowSource;
-  /** Single rows without waiting, for tables that stay off the backend. */
-  rowReader(name: string): Promise<RowReader>;
+  /** Rows without waiting, for tables that stay off the backend. */
+  rowReader(name: string): RowReader;
   /** For quantizers that can take weights stored in their own layout. */
   readonly stored: StoredTensors;
 }
 
-/** Writes the f32 values of one row to `target` from `offset` on. */
+/** Reads rows synchronously, as the forward pass is; a row is a few kilobytes, which the operating system caches. */
 export interface RowReader {
-  read(row: number, target: Float32Array, offset: number): void;
-  close?(): void;
+  /** Writes the f32 values of rows `[start, start + count)` to `target` from `offset` on. */
+  read(start: number, count: number, target: Float32Array, offset: number): void;
+  close(): void;
 }
 
-/** A checkpoint opened by `@nlakit/safetensors`; the caller closes it. */
+/** A checkpoint opened by `@nlakit/safetensors`. The caller closes it; row readers have handles of their own. */
 export function checkpointSource(file: SafetensorsFile): WeightSource {
   return {
     names: () => file.names(),
     info: (name) => file.tensors.get(name),
     read: (name) => file.float32(name),
     rows: (name) => ({ read: (start, count) => file.rows(name, start, count) }),
-    async rowReader(name) {
-      const { dtype, shape, data } = await file.bytes(name);
-      const width = shape[1] ?? 1;
-      const rowBytes = data.byteLength / (shape[0] ?? 1);
+    rowReader(name) {
+      const { dtype, shape } = file.tensors.get(name) ?? { dtype: 'F32', shape: [1] };
+      const { file: location, position, bytes } = file.locate(name);
+      const rowBytes = bytes / (shape[0] ?? 1);
+      const handle = openSync(location, 'r');
       return {
-        read(row, target, offset) {
-          const bytes = data.slice(row * rowBytes, (row + 1) * rowBytes);
-          target.set(decodeFloats(dtype, bytes).subarray(0, width), offset);
+        read(start, count, target, offset) {
+          const stored = new Uint8Array(count * rowBytes);
+          let at = 0;
+          while (at < stored.byteLength) {
+            const read = readSync(handle, stored, at, stored.byteLength - at, position + start * rowBytes + at);
+            if (read === 0) throw truncated(location, position + start * rowBytes + at);
+            at += read;
+          }
+          target.set(decodeFloats(dtype, stored), offset);
         },
+        close: () => closeSync(handle),
       };
     },
     stored: file,
@@ -70,9 +80,10 @@ export function arraySource(tensors: ReadonlyMap<string, HostTensor>): WeightSou
     rowReader(name) {
       const { shape, data } = tensor(name);
       const width = data.length / (shape[0] ?? 1);
-      return Promise.resolve({
-        read: (row, target, offset) => target.set(data.subarray(row * width, (row + 1) * width), offset),
-      });
+      return {
+        read: (start, count, target, offset) => target.set(data.subarray(start * width, (start + count) * width), offset),
+        close: () => {},
+      };
     },
     stored: {
       has: (name) => tensors.has(name),
@@ -85,9 +96,18 @@ export function arraySource(tensors: ReadonlyMap<string, HostTensor>): WeightSou
   };
 }
 
-/** Values of stored bytes that start at an even address. */
+/** Values of stored bytes that start their own buffer. */
 function decodeFloats(dtype: string, bytes: Uint8Array): Float32Array {
-  if (dtype === 'F32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
-  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+  if (dtype === 'F32') return new Float32Array(bytes.buffer);
+  const halves = new Uint16Array(bytes.buffer);
   return dtype === 'BF16' ? decodeBf16(halves) : decodeF16(halves);
+}
+
+function truncated(file: string, position: number): NlaError {
+  return new NlaError('E_SAFETENSORS_READ', {
+    message: 'The file was cut off while it was in use.',
+    file,
+    found: `its end at byte ${position}`,
+    fix: 'Restore the file and start again.',
+  });
 }

@@ -90,7 +90,7 @@ export async function loadWeights(config: Gemma4Config, source: WeightSource, op
         const size = shape as readonly [number, number];
         const stays = trainable || size[0] * size[1] * 4 <= (limits.get(name) ?? Infinity);
         requireFloats(source, prefix + name);
-        const table = stays ? residentTable((await upload(name, shape)) as Tensor2D) : await tableOffBackend(source, prefix + name, size);
+        const table = stays ? residentTable((await upload(name, shape)) as Tensor2D) : hostTable(size, source.rowReader(prefix + name));
         tables.set(name, table);
         owned.push(table);
       } else if (role === 'vector' || trainable) {
@@ -137,11 +137,6 @@ async function pack(
   if (stored !== undefined) return stored;
   requireFloats(source, name);
   return quantizer.pack(source.rows(name), shape);
-}
-
-async function tableOffBackend(source: WeightSource, name: string, shape: readonly [number, number]): Promise<EmbeddingTable> {
-  const reader = await source.rowReader(name);
-  return hostTable(shape, reader.read, reader.close);
 }
 
 function checkNames(config: Gemma4Config, source: WeightSource, prefix: string): void {

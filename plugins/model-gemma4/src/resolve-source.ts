@@ -1,0 +1,52 @@
+import { access } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { NlaError } from '@nlakit/core';
+
+/** Where a model's files lie, and what to call it. */
+export interface ResolvedSource {
+  readonly folder: string;
+  /** The package name, or the folder's last part: never a path of this machine. */
+  readonly name: string;
+}
+
+/**
+ * Finds a model: a folder with a `config.json` (relative to `baseFolder`), or an npm data package with a `model/` folder, installed
+ * where `baseFolder` or this package can see it. Throws `E_MODEL_SOURCE`, which lists what was tried.
+ */
+export async function resolveSource(source: string, baseFolder: string): Promise<ResolvedSource> {
+  const folder = path.resolve(baseFolder, source);
+  if (await holdsModel(folder)) return { folder, name: path.basename(folder) };
+  const tried = [`${path.join(folder, 'config.json')}: no such file`];
+
+  if (/^(@[^/\\]+\/)?[^./\\][^/\\]*$/.test(source)) {
+    for (const start of new Set([path.join(path.resolve(baseFolder), 'package.json'), fileURLToPath(import.meta.url)])) {
+      let found: string;
+      try {
+        found = createRequire(start).resolve(`${source}/package.json`);
+      } catch {
+        tried.push(`npm package ${source}, seen from ${path.dirname(start)}: not installed`);
+        continue;
+      }
+      const inside = path.join(path.dirname(found), 'model');
+      if (await holdsModel(inside)) return { folder: inside, name: source };
+      tried.push(`${path.join(inside, 'config.json')}: no such file`);
+    }
+  }
+  throw new NlaError('E_MODEL_SOURCE', {
+    message: `There is no model ${JSON.stringify(source)}.`,
+    found: tried.join('; '),
+    expected:
+      'a folder with config.json, tokenizer.json and safetensors weights, or an installed npm data package with such a folder `model`',
+    fix: `If it is the id of a model on the Hub, fetch it first with \`nla pull ${source}\` and name the folder it was fetched to.`,
+    kind: 'input',
+  });
+}
+
+function holdsModel(folder: string): Promise<boolean> {
+  return access(path.join(folder, 'config.json')).then(
+    () => true,
+    () => false,
+  );
+}
