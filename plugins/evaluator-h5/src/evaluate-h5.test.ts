@@ -1,0 +1,154 @@
+import type { Dataset, EvaluateContext, NlaContract, NlaRow, RandomStream, SplitName } from '@nlakit/core';
+import { beforeEach, expect, it, vi } from 'vitest';
+import { evaluateH5, optionsSchema } from './index.js';
+
+const contract: NlaContract = {
+  baseModel: 'm',
+  dModel: 4,
+  layer: 2,
+  injectionScale: 7,
+  mseScale: 2,
+  tokens: { injectionChar: '㊗', injectionTokenId: 9, leftNeighborId: 7, rightNeighborId: 8, criticSuffixIds: null },
+  templates: { av: '{injection_char}', ar: '{explanation}', avChat: false },
+  perLayerIds: 'marker',
+};
+interface State {
+  arLayer: number;
+  step: number | null;
+  opened: string[];
+  disposed: number;
+  explained: number;
+}
+const state = vi.hoisted((): State => ({ arLayer: 2, step: 50, opened: [], disposed: 0, explained: 0 }));
+
+vi.mock('@nlakit/nla', () => ({
+  openVerbalizer: ({ folder }: { folder: string }) => {
+    state.opened.push(folder);
+    return Promise.resolve({
+      contract,
+      sidecar: { step: state.step },
+      explain: (vectors: readonly Float32Array[]) => {
+        state.explained += vectors.length;
+        return Promise.resolve(
+          vectors.map((vector) => ({ text: 't', explanation: `word ${vector[0]}`, tokens: new Int32Array(3), stopped: true })),
+        );
+      },
+      dispose: () => (state.disposed += 1),
+    });
+  },
+  openReconstructor: ({ folder }: { folder: string }) => {
+    state.opened.push(folder);
+    return Promise.resolve({
+      contract: { ...contract, layer: state.arLayer, injectionScale: null },
+      sidecar: { step: 10 },
+      reconstruct: (texts: readonly string[]) =>
+        Promise.resolve(texts.map((text) => Float32Array.from([Number(text.split(' ')[1] ?? 0) || 0, 1, 0, 0]))),
+      dispose: () => (state.disposed += 1),
+    });
+  },
+}));
+
+function row(index: number, documentId: string): NlaRow {
+  return { id: `r${index}`, documentId, vector: Float32Array.from([index + 1, 1, 0.5, 0]), rawTokens: 4, text: 'long text '.repeat(200) };
+}
+let leak = false;
+function dataset(): Dataset {
+  const splits: Record<SplitName, NlaRow[]> = {
+    avSft: Array.from({ length: 5 }, (_, index) => row(index, `train ${index}`)),
+    arSft: Array.from({ length: 5 }, (_, index) => row(index, leak ? `held ${index}` : `other ${index}`)),
+    heldOut: Array.from({ length: 12 }, (_, index) => row(index, `held ${index}`)),
+  };
+  return {
+    prepare: () => {
+      throw new Error('not called');
+    },
+    describe: () => Promise.reject(new Error('not called')),
+    open: (_folder, name) =>
+      Promise.resolve({
+        name,
+        length: splits[name].length,
+        sha256: name,
+        rows: (indices) => Promise.resolve(indices.map((index) => splits[name][index]).filter((found) => found !== undefined)),
+      }),
+  };
+}
+let drawn = 0;
+const stream = {
+  uniform: () => (drawn = (drawn * 0.618 + 0.31) % 1),
+  integer: (bound: number) => Math.floor((drawn = (drawn * 0.618 + 0.31) % 1) * bound),
+  normal: () => 1,
+  shuffle: <Item>(items: readonly Item[]) => [...items],
+} as unknown as RandomStream;
+
+function context(extra: Partial<EvaluateContext> = {}): EvaluateContext {
+  return {
+    model: { tokenizer: { sha256: 'tok' } } as unknown as EvaluateContext['model'],
+    injector: { name: 'injector' } as unknown as EvaluateContext['injector'],
+    dataset: dataset(),
+    dataFolder: 'data',
+    stepFolder: 'trajectory/step_000050',
+    reconstructorFolder: 'reconstructor/step_000010',
+    seeds: { seed: 3, stream: () => stream, state: () => ({}), restore: () => undefined },
+    signal: new AbortController().signal,
+    log: { debug: () => undefined, info: () => undefined, warn: () => undefined, progress: () => undefined },
+    ...extra,
+  };
+}
+const options = optionsSchema.parse({ rows: 10, bootstrap: 100, permutations: 100 });
+const identity = { name: 'e', version: '1' };
+
+beforeEach(() => {
+  leak = false;
+  Object.assign(state, { arLayer: 2, step: 50, opened: [], disposed: 0, explained: 0 });
+});
+
+it('measures the step that lies in the folder, and says with what', async () => {
+  const evaluation = await evaluateH5(context(), options, identity);
+  expect(state.opened).toEqual(['trajectory/step_000050', 'reconstructor/step_000010']);
+  expect(state.disposed).toBe(2);
+  expect(evaluation).toMatchObject({
+    evaluator: 'e',
+    step: 50,
+    provenance: {
+      injectionScale: 7,
+      layer: 2,
+      step: 'step_000050',
+      reconstructorStep: 10,
+      heldOut: { sha256: 'heldOut', rows: 12 },
+      statistics: { seed: 3 },
+    },
+    summary: { n: 10, baselines: { n: 5, sourceHash: 'avSft' } },
+  });
+  expect(evaluation.rows).toHaveLength(10);
+  expect(String(evaluation.rows[0]?.text)).toHaveLength(2000);
+  expect(Object.values(evaluation.headline).every(Number.isFinite)).toBe(true);
+  expect(JSON.parse(JSON.stringify(evaluation))).toEqual(evaluation);
+  expect(evaluation.warnings.map(({ code }) => code)).toEqual(['W_H5_UNLABELLED']);
+});
+
+it('takes the number of rows from the call first, and says when there are fewer', async () => {
+  const evaluation = await evaluateH5(context({ rows: 40 }), options, identity);
+  expect(evaluation.rows).toHaveLength(12);
+  expect(evaluation.warnings.map(({ code }) => code)).toContain('W_H5_ROWS');
+});
+
+it('finds the step in the folder name where the sidecar has none', async () => {
+  state.step = null;
+  expect((await evaluateH5(context({ stepFolder: 'x/step_000120' }), options, identity)).step).toBe(120);
+});
+
+it('refuses a reconstructor of another layer, and lets everything go', async () => {
+  state.arLayer = 3;
+  await expect(evaluateH5(context(), options, identity)).rejects.toMatchObject({ code: 'E_EVALUATION_PAIR' });
+  expect(state.disposed).toBe(2);
+});
+
+it('refuses rows that either of the two was trained on', async () => {
+  leak = true;
+  await expect(evaluateH5(context(), options, identity)).rejects.toMatchObject({ code: 'E_EVALUATION_LEAK' });
+  expect(state.explained).toBe(0);
+});
+
+it('stops when it is told to', async () => {
+  await expect(evaluateH5(context({ signal: AbortSignal.abort() }), options, identity)).rejects.toThrow(/abort/i);
+});
