@@ -143,6 +143,8 @@ export async function runTrainStage(session: RunSession, options: TrainStageOpti
           log.progress({ task: `train ${role}`, done: step, total: event.steps, unit: 'steps', figures: meter(event) });
           break;
         case 'checkpoint':
+          // An abort right behind a save finds that save's state already on disk.
+          if (event.reason === 'interrupt' && event.step === savedStep) break;
           if (event.reason === 'save') await writeCheckpoint(layout.checkpoint(role, event.step), event, checkpointContext);
           await events.append({
             stage: 'train',

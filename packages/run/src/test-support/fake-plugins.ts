@@ -194,7 +194,8 @@ function trainer(role: 'av' | 'ar', options: { readonly steps: number; readonly 
         const saves = step % options.saveEvery === 0 || step === options.steps;
         if (saves) yield checkpoint('save');
         if (signal.aborted || step === untilStep) {
-          if (!saves) yield checkpoint('interrupt');
+          // Some trainers hand out a second checkpoint at a step that was just saved.
+          yield checkpoint('interrupt');
           return;
         }
       }
