@@ -157,13 +157,15 @@ function updateF32(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32
   const { beta1, beta2, epsilon, keep, stepSize, correction2 } = factors;
   const rest1 = 1 - beta1;
   const rest2 = 1 - beta2;
+  // One division less per element; the quotient differs in f64's last bit only.
+  const inverse2 = 1 / correction2;
   for (let i = 0; i < p.length; i++) {
     const gradient = g[i]!;
     const first = Math.fround(beta1 * m[i]! + rest1 * gradient);
     const second = Math.fround(beta2 * v[i]! + rest2 * gradient * gradient);
     m[i] = first;
     v[i] = second;
-    p[i] = Math.fround(p[i]! * keep) - (stepSize * first) / (Math.sqrt(second) / correction2 + epsilon);
+    p[i] = Math.fround(p[i]! * keep) - (stepSize * first) / (Math.sqrt(second) * inverse2 + epsilon);
   }
 }
 
@@ -196,8 +198,9 @@ function update8bit(
     let largest1 = 0;
     let largest2 = 0;
     for (let i = 0; i < count; i++) {
-      largest1 = Math.max(largest1, Math.abs(first[i]!));
-      largest2 = Math.max(largest2, second[i]!);
+      const magnitude = Math.abs(first[i]!);
+      if (magnitude > largest1) largest1 = magnitude;
+      if (second[i]! > largest2) largest2 = second[i]!;
     }
     absmax1[block] = largest1;
     absmax2[block] = largest2;
@@ -207,9 +210,8 @@ function update8bit(
     for (let i = 0; i < count; i++) {
       let code = signed.buckets[bits[i]! >>> 16]!;
       if (scaled[i]! > signed.midpoints[code]!) code += 1;
-      // 127 is the only zero: a negative moment takes the smallest negative entry instead, so that it stays negative.
+      // 127 is the only zero and counts as positive: a negative moment takes the smallest negative entry, so that it stays negative.
       if (code === 127 && first[i]! < 0) code = 126;
-      else if (code < 127 && first[i]! > 0) code = 128;
       state1[start + i] = code;
     }
     for (let i = 0; i < count; i++) scaled[i] = second[i]! / divisor2;

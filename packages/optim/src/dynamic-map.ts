@@ -4,7 +4,7 @@ const round = Math.fround;
 export interface CodeBook {
   /** `[256]`, ascending. */
   readonly values: Float32Array;
-  /** `[255]`: `f32(0.5 · f32(values[k] + values[k + 1]))`. A value above midpoint k belongs to code k + 1; one on it to code k. */
+  /** `[256]`: `f32(0.5 · f32(values[k] + values[k + 1]))`, then infinity. A value above midpoint k belongs to code k + 1; one on it to code k. */
   readonly midpoints: Float32Array;
   /** `[65536]`, by the upper 16 bits of an f32: the code of the smallest value in that bucket. No bucket holds two midpoints. */
   readonly buckets: Uint8Array;
@@ -59,10 +59,10 @@ function linspaceToOne(count: number): number[] {
 }
 
 function codeBook(values: Float32Array): CodeBook {
-  const midpoints = Float32Array.from({ length: 255 }, (_, k) => round(round(values[k]! + values[k + 1]!) * 0.5));
+  const midpoints = Float32Array.from({ length: 256 }, (_, k) => (k < 255 ? round(round(values[k]! + values[k + 1]!) * 0.5) : Infinity));
   const exact = (value: number): number => {
     let code = 0;
-    while (code < 255 && value > midpoints[code]!) code += 1;
+    while (value > midpoints[code]!) code += 1;
     return code;
   };
   const buckets = new Uint8Array(65536);
