@@ -1,0 +1,2 @@
+export { gemm, gemmScratchBytes } from './gemm';
+export { accumulate, exp, geglu, gegluGrad, tanh } from './elementwise';

@@ -1,0 +1,50 @@
+import { util } from '@tensorflow/tfjs-core';
+import { addressOf } from '../wasm-engine.js';
+import { input, output, requireShape, sizeOf } from './define-kernel.js';
+import type { WasmKernel } from './define-kernel.js';
+
+/** NlaGeglu: gelu_tanh(gate) * up, elementwise. */
+export const geglu: WasmKernel = {
+  name: 'NlaGeglu',
+  run: (call) => {
+    const { engine } = call;
+    const gate = input(call, 'NlaGeglu', 'gate');
+    const up = input(call, 'NlaGeglu', 'up');
+    requireShape(util.arraysEqual(gate.shape, up.shape), 'NlaGeglu', { gate: gate.shape, up: up.shape }, 'equal shapes');
+    const out = output(engine, gate.shape);
+    engine.kernels.geglu(addressOf(engine, gate), addressOf(engine, up), out.address, sizeOf(gate));
+    return out.tensor;
+  },
+};
+
+/** NlaGegluGrad: the gradients of NlaGeglu, `[dgate, dup]`, from its inputs and `dy`. */
+export const gegluGrad: WasmKernel = {
+  name: 'NlaGegluGrad',
+  run: (call) => {
+    const { engine } = call;
+    const gate = input(call, 'NlaGegluGrad', 'gate');
+    const up = input(call, 'NlaGegluGrad', 'up');
+    const dy = input(call, 'NlaGegluGrad', 'dy');
+    requireShape(
+      util.arraysEqual(gate.shape, up.shape) && util.arraysEqual(gate.shape, dy.shape),
+      'NlaGegluGrad',
+      { gate: gate.shape, up: up.shape, dy: dy.shape },
+      'equal shapes',
+    );
+    const dgate = output(engine, gate.shape);
+    const dup = outputBeside(engine, dgate.tensor, gate.shape);
+    const [g, u, d] = [gate, up, dy].map((tensor) => addressOf(engine, tensor)) as [number, number, number];
+    engine.kernels.gegluGrad(g, u, d, dgate.address, dup.address, sizeOf(gate));
+    return [dgate.tensor, dup.tensor];
+  },
+};
+
+/** A second output. If the heap is full the first is freed, or it would be lost. */
+function outputBeside(...[engine, first, shape]: [Parameters<typeof output>[0], { dataId: object }, readonly number[]]) {
+  try {
+    return output(engine, shape);
+  } catch (error) {
+    engine.backend.disposeData(first.dataId);
+    throw error;
+  }
+}

@@ -1,0 +1,13 @@
+import { z } from 'zod';
+import { heapCeiling } from './heap-account.js';
+
+/** Schema of the `options` of this backend in a config. */
+export const optionsSchema = z.strictObject({
+  /** Most bytes that may be allocated on the heap; default 4 GiB less a reserve of 128 MiB for temporaries inside tfjs. */
+  maxHeapBytes: z.number().int().positive().max(heapCeiling).optional(),
+  /** `auto`: the build with fused multiply-add where the JavaScript engine has it. `off`: the plain build, the same bits on every machine. */
+  relaxedSimd: z.enum(['auto', 'off']).default('auto'),
+});
+
+/** Options of `createWasmBackend`. */
+export type WasmBackendOptions = z.infer<typeof optionsSchema>;

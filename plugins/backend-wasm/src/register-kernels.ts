@@ -1,0 +1,31 @@
+import { getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
+import { batchMatMul } from './kernels/batch-mat-mul.js';
+import { kernelConfig } from './kernels/define-kernel.js';
+import type { WasmKernel } from './kernels/define-kernel.js';
+import { geglu, gegluGrad } from './kernels/geglu.js';
+import { exp, tanh } from './kernels/unary.js';
+import { unsortedSegmentSum } from './kernels/unsorted-segment-sum.js';
+
+/** Every kernel of this package. */
+export const kernels: readonly WasmKernel[] = [batchMatMul, exp, tanh, unsortedSegmentSum, geglu, gegluGrad];
+
+/** Names of the domain kernels among {@link kernels}. */
+export const domainKernelNames: readonly string[] = kernels.map(({ name }) => name).filter((name) => name.startsWith('Nla'));
+
+/** The tfjs registry belongs to the process, so this does too: a second copy of the package must not wrap our own kernels as stock. */
+const registered = Symbol.for('nlakit.backend-wasm.registered');
+
+/**
+ * Registers the kernels for the tfjs backend `wasm`, once per process, in place of the stock ones of the same name. A composition that
+ * @nlakit/ops registered before is replaced too.
+ */
+export function registerKernels(): void {
+  const process = globalThis as Record<symbol, unknown>;
+  if (process[registered] === true) return;
+  for (const kernel of kernels) {
+    const stock = getKernel(kernel.name, 'wasm');
+    if (stock !== undefined) unregisterKernel(kernel.name, 'wasm');
+    registerKernel(kernelConfig(kernel, stock));
+  }
+  process[registered] = true;
+}
