@@ -26,7 +26,7 @@ export function kernelConfig(kernel: WasmKernel, stock: KernelConfig | undefined
     kernelName: kernel.name,
     backendName: 'wasm',
     kernelFunc: (parameters) => {
-      const engine = findEngine(parameters.backend as object);
+      const engine = findEngine(parameters.backend);
       const callStock = () => {
         if (stock === undefined) throw new Error(`${kernel.name} was called on a wasm backend that nlakit did not set up`);
         return stock.kernelFunc(parameters);
