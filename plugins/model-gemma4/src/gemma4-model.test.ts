@@ -1,6 +1,6 @@
 import { blockOutput, type NamedTensors } from '@nlakit/core';
 import { tf } from '@nlakit/ops';
-import type { Tensor, Variable } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gemma4Model } from './gemma4-model.js';
 import { floats, maxDifference, readGolden, relativeDifference, type GoldenTensor } from './testing/golden.js';
@@ -94,5 +94,40 @@ describe('gradients of the tiny model against transformers', () => {
     expect(gradientOf('model.language_model.layers.3.layer_scalar')[0]).toBeCloseTo(0.130226, 4);
     tf.dispose([value, grads]);
     expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe('segments', () => {
+  it('give the gradients of the whole pass when each is differentiated on its own, donor keys and values too', () => {
+    const names = ['layers.1.self_attn.k_proj', 'layers.2.self_attn.v_proj', 'layers.0.mlp.up_proj', 'per_layer_model_projection'];
+    const parameters = trainable.parameters?.() ?? new Map<string, Tensor>();
+    const variables = names.map((name) => parameters.get(`model.language_model.${name}.weight`) as Variable);
+    tf.tidy(() => {
+      const whole = tf.variableGrads(() => tf.sum(tf.square(trainable.forward(sequence).final ?? tf.scalar(0))), variables).grads;
+
+      const segments = trainable.segments(sequence);
+      const states: NamedTensors[] = [{}];
+      for (const segment of segments) states.push(segment.run(states.at(-1) ?? {}));
+      // Gradient of every entry of the current state, from the last one back.
+      let upstream: Record<string, Tensor> = { final: tf.mul(states.at(-1)?.['final'] ?? tf.scalar(0), 2) };
+      const sums = new Map(variables.map((variable) => [variable.name, tf.zerosLike(variable) as Tensor]));
+      for (let index = segments.length - 1; index >= 0; index--) {
+        const before = states[index] ?? {};
+        const keys = Object.keys(before);
+        const inputs = keys.map((key) => tf.variable(before[key] as Tensor));
+        const product = () => {
+          const after = segments[index]?.run(Object.fromEntries(keys.map((key, at) => [key, inputs[at] as Tensor]))) ?? {};
+          const terms = Object.entries(upstream).map(([key, dy]) => tf.sum<Scalar>(tf.mul(after[key] as Tensor, dy)));
+          return tf.addN(terms);
+        };
+        const { grads } = tf.variableGrads(product, [...inputs, ...variables]);
+        upstream = Object.fromEntries(keys.map((key, at) => [key, grads[inputs[at]?.name ?? ''] ?? tf.zerosLike(before[key] as Tensor)]));
+        for (const { name } of variables) if (grads[name]) sums.set(name, tf.add(sums.get(name) as Tensor, grads[name]));
+        for (const input of inputs) input.dispose();
+      }
+      for (const [index, { name }] of variables.entries()) {
+        expect(relativeDifference(sums.get(name)?.dataSync() ?? [], whole[name]?.dataSync() ?? [NaN]), names[index]).toBeLessThan(1e-5);
+      }
+    });
   });
 });
