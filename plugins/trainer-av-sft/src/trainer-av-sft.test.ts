@@ -4,6 +4,7 @@ import { tf } from '@nlakit/ops';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fakeContract, fakeRows, fakeStage } from '../../../packages/nla/src/__fixtures__/fake-stage.js';
 import { createAvTrainer } from './create-av-trainer.js';
+import { plugin } from './index.js';
 import { optionsSchema } from './options.js';
 import { responseBatch, responseLosses } from './response-loss.js';
 
@@ -27,6 +28,19 @@ const checkpoints = (events: readonly TrainEvent[]) => events.filter((event): ev
 const steps = (events: readonly TrainEvent[]) => events.filter((event): event is StepEvent => event.type === 'step');
 const withoutTime = (events: readonly TrainEvent[]) =>
   steps(events).map(({ step, figures }) => ({ step, loss: figures.loss, gradientNorm: figures.gradientNorm, tokens: figures.tokens }));
+
+describe('plugin', () => {
+  it('refuses unknown and impossible options, and fills in the rest', async () => {
+    const validate = plugin.optionsSchema['~standard'].validate;
+    for (const options of [{ stepz: 5 }, { steps: 0 }, { targets: '(' }, { dropout: 1 }, { preset: 'other' }]) {
+      expect((await validate(options)).issues).toBeDefined();
+    }
+    expect(await validate({ rank: 16, preset: 'seed' })).toMatchObject({
+      value: { rank: 16, alpha: 32, optimizer: 'adamw8bit', shuffleVectors: false },
+    });
+    expect(plugin).toMatchObject({ kind: 'trainer', name: '@nlakit/trainer-av-sft', specVersion: 'v1' });
+  });
+});
 
 describe('events of a run', () => {
   it('reports guard and plan, steps, saves with health, and the end', async () => {
