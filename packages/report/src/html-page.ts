@@ -93,7 +93,9 @@ function trajectoryTable(evaluations: readonly StepEvaluation[]): string {
       (evaluation) =>
         `<tr><td class="number">${evaluation.step}</td><td class="number">${evaluation.rows}</td>${names
           .map((name) => `<td class="number">${cosineOf(evaluation, name)}</td>`)
-          .join('')}<td class="number">${fveOf(evaluation)}</td><td class="number">${differenceOf(evaluation, 'SHUFFLED')}</td><td class="number">${differenceOf(evaluation, 'MEAN')}</td></tr>`,
+          .join(
+            '',
+          )}<td class="number">${fveOf(evaluation)}</td><td class="number">${differenceOf(evaluation, 'SHUFFLED')}</td><td class="number">${differenceOf(evaluation, 'MEAN')}</td></tr>`,
     )
     .join('\n')}</tbody></table>`;
 }
@@ -104,7 +106,7 @@ function conditionTable(evaluation: StepEvaluation): string {
 <tbody>${evaluation.conditions
     .map((point) => {
       const difference = evaluation.differences.find((item) => item.against === point.condition)?.difference;
-      return `<tr><td>${escapeHtml(point.condition)}</td><td class="number">${escapeHtml(formatEstimate(point.cosine))}</td><td class="number">${point.fve === undefined ? '' : formatNumber(point.fve)}</td><td class="number">${difference === undefined ? '' : escapeHtml(formatEstimate(difference, true))}</td></tr>`;
+      return `<tr><td>${escapeHtml(point.condition)}<br><span class="muted">${escapeHtml(point.meaning)}</span></td><td class="number">${escapeHtml(formatEstimate(point.cosine))}</td><td class="number">${point.fve === undefined ? '' : formatNumber(point.fve)}</td><td class="number">${difference === undefined ? '' : escapeHtml(formatEstimate(difference, true))}</td></tr>`;
     })
     .join('\n')}</tbody></table>`;
 }

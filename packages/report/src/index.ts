@@ -1,1 +1,12 @@
-export {};
+export { conditionsFigure } from './figures/conditions-figure.js';
+export { lossFigure } from './figures/loss-figure.js';
+export { trajectoryFigure } from './figures/trajectory-figure.js';
+export { htmlPage } from './html-page.js';
+export type { PageFigure } from './html-page.js';
+export { modelCard } from './model-card.js';
+export type { CardLicense } from './model-card.js';
+export { readReportData } from './read-report-data.js';
+export { renderPng, renderSvg } from './render-figure.js';
+export type * from './report-data.js';
+export { writeReport } from './write-report.js';
+export type { ReportOptions, WrittenReport } from './write-report.js';

@@ -14,7 +14,11 @@ export interface CardLicense {
  * The Hub's README.md for a trajectory: front matter, what was measured, how to load a step. Tables come from stored evaluations
  * alone; what was not measured has no row.
  */
-export function modelCard(data: ReportData, license: CardLicense): string {
+export function modelCard(
+  data: ReportData,
+  license: CardLicense,
+  figures: readonly { readonly name: string; readonly title: string }[] = [],
+): string {
   const last = lastEvaluation(data);
   const steps = [...new Set(data.health.filter((point) => point.role === 'av').map((point) => point.step))];
   const lines = [
@@ -32,12 +36,18 @@ export function modelCard(data: ReportData, license: CardLicense): string {
     '',
     `# ${data.name}`,
     '',
-    `A natural language autoencoder trajectory on ${data.baseModel}: the verbalizer (AV) turns the output of block ${data.layer} at one token into text, the reconstructor (AR) turns the text back into the vector. Every folder \`step_*\` is one checkpoint of the AV, with its \`nla_meta.yaml\`.`,
+    `A natural language autoencoder trajectory on ${data.baseModel}: the verbalizer (AV) turns the output of block ${data.layer} at one token into text, the reconstructor (AR) turns the text back into the vector. Every folder \`trajectory/step_*\` is one checkpoint of the AV, with its \`nla_meta.yaml\`.`,
     '',
     ...summarySentences(data).flatMap((sentence) => [sentence, '']),
+    ...figures.flatMap(({ name, title }) => [`![${title}](figures/${name}.png)`, '']),
   ];
   if (data.evaluations.length > 0) {
-    lines.push('## H5 ablation per checkpoint', '', '| step | rows | AV_OUT | GOLD | SHUFFLED | EMPTY | MEAN | AV_OUT fve_nrm | AV_OUT − SHUFFLED [95 %] |', '|---:|---:|---:|---:|---:|---:|---:|---:|---:|');
+    lines.push(
+      '## H5 ablation per checkpoint',
+      '',
+      '| step | rows | AV_OUT | GOLD | SHUFFLED | EMPTY | MEAN | AV_OUT fve_nrm | AV_OUT − SHUFFLED [95 %] |',
+      '|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
+    );
     for (const evaluation of data.evaluations) {
       const condition = (name: string) => evaluation.conditions.find((point) => point.condition === name);
       const cosine = (name: string) => {
@@ -50,12 +60,18 @@ export function modelCard(data: ReportData, license: CardLicense): string {
         `| ${evaluation.step} | ${evaluation.rows} | ${cosine('AV_OUT')} | ${cosine('GOLD')} | ${cosine('SHUFFLED')} | ${cosine('EMPTY')} | ${cosine('MEAN')} | ${fve === undefined ? '' : formatNumber(fve)} | ${difference === undefined ? '' : formatEstimate(difference.difference, true)} |`,
       );
     }
-    lines.push('', 'Mean cosines with the true activation on held-out, document-disjoint rows. MEAN is the constant that any cosine must be compared with. The rows behind every figure are in `eval/`.', '');
+    lines.push(
+      '',
+      'Mean cosines with the true activation on held-out, document-disjoint rows. MEAN is the constant that any cosine must be compared with. The rows behind every figure are in `eval/`.',
+      '',
+    );
   }
   if (last !== undefined && last.examples.length > 0) {
     lines.push('## Examples', '', '| text | gold | AV | cosine |', '|---|---|---|---:|');
     for (const row of last.examples) {
-      lines.push(`| ${escapeMarkdownCell(row.text)} | ${escapeMarkdownCell(row.gold)} | ${escapeMarkdownCell(row.verbalized)} | ${formatNumber(row.cosine)} |`);
+      lines.push(
+        `| ${escapeMarkdownCell(row.text)} | ${escapeMarkdownCell(row.gold)} | ${escapeMarkdownCell(row.verbalized)} | ${formatNumber(row.cosine)} |`,
+      );
     }
     lines.push('');
   }
@@ -66,7 +82,7 @@ export function modelCard(data: ReportData, license: CardLicense): string {
       '',
       '```python',
       'from peft import PeftModel',
-      `model = PeftModel.from_pretrained(base, "<this repository>", subfolder="step_${String(steps.at(-1)).padStart(6, '0')}")`,
+      `model = PeftModel.from_pretrained(base, "<this repository>", subfolder="trajectory/step_${String(steps.at(-1)).padStart(6, '0')}")`,
       '```',
       '',
       'The vector must be rescaled to the `injection_scale` of that step\'s `nla_meta.yaml` and replace the embedding output at the marker token. With nlakit: `nla explain <step folder> --text "..."`.',

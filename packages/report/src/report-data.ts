@@ -18,6 +18,8 @@ export interface HealthPoint {
 export interface ConditionPoint {
   readonly step: number;
   readonly condition: string;
+  /** What the reconstructor was given, in words. */
+  readonly meaning: string;
   /** Mean cosine with its 95 % interval. */
   readonly cosine: Estimate;
   /** Fraction of variance explained, direction only; absent if it was not computed. */
@@ -43,6 +45,8 @@ export interface ExampleRow {
 
 /** One H5 evaluation of one checkpoint. */
 export interface StepEvaluation {
+  /** Id of the evaluator in the config. */
+  readonly evaluator: string;
   readonly step: number;
   readonly rows: number;
   readonly conditions: readonly ConditionPoint[];
@@ -54,7 +58,6 @@ export interface StepEvaluation {
 /** Everything a report shows, read from one run folder. */
 export interface ReportData {
   readonly name: string;
-  readonly runFolder: string;
   readonly baseModel: string;
   readonly layer: number;
   readonly seed: number;

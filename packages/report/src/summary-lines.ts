@@ -20,7 +20,9 @@ export function summarySentences(data: ReportData): string[] {
         : shuffled.high < 0
           ? 'The explanations fit other rows better than their own: something is mixed up.'
           : 'No evidence that the explanations carry information about their own activation.';
-    sentences.push(`At step ${last.step}, AV_OUT − SHUFFLED is ${formatEstimate(shuffled, true)} in cosine over ${last.rows} held-out rows. ${verdict}`);
+    sentences.push(
+      `At step ${last.step}, AV_OUT − SHUFFLED is ${formatEstimate(shuffled, true)} in cosine over ${last.rows} held-out rows. ${verdict}`,
+    );
   }
   const mean = difference('MEAN');
   if (mean !== undefined) {
@@ -33,13 +35,17 @@ export function summarySentences(data: ReportData): string[] {
   if (topic !== undefined) {
     sentences.push(
       `Taking only the topic and hypernym from another row's explanation costs ${formatEstimate(topic, true)}${lastWord === undefined ? '' : `; taking only the last word costs ${formatEstimate(lastWord, true)}`}. ${
-        lastWord !== undefined && lastWord.value > 2 * topic.value ? 'So most of the effect is the last word read; the semantic share is the smaller part.' : ''
+        lastWord !== undefined && lastWord.value > 2 * topic.value
+          ? 'So most of the effect is the last word read; the semantic share is the smaller part.'
+          : ''
       }`.trim(),
     );
   }
   const gold = last.conditions.find((point) => point.condition === 'GOLD');
   if (gold?.fve !== undefined) {
-    sentences.push(`The reconstructor explains ${formatNumber(gold.fve)} of the variance (fve_nrm) from gold explanations: the ceiling for any verbalizer paired with it.`);
+    sentences.push(
+      `The reconstructor explains ${formatNumber(gold.fve)} of the variance (fve_nrm) from gold explanations: the ceiling for any verbalizer paired with it.`,
+    );
   }
   return sentences;
 }

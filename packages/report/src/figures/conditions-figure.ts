@@ -22,7 +22,10 @@ export function conditionsFigure(evaluations: readonly StepEvaluation[]): TopLev
     title: {
       text: 'H5: how well the reconstructor gets the vector back from each text',
       // Two lines: without a browser Vega guesses the width of a text too high and would widen the figure for a long one.
-      subtitle: [`mean cosine with the true activation over ${rows} held-out rows`, 'whiskers: 95 % intervals; MEAN: the best constant, no text'],
+      subtitle: [
+        `mean cosine with the true activation over ${rows} held-out rows`,
+        'whiskers: 95 % intervals; MEAN: the best constant, no text',
+      ],
     },
     data: { values },
     columns: Math.min(5, Math.max(1, evaluations.length)),

@@ -21,7 +21,10 @@ export function lossFigure(points: readonly StepPoint[]): TopLevelSpec {
           mark: { type: 'circle' as const, size: 10, opacity: 0.35, color: '#0072b2' },
           encoding: { y: { field: 'loss', type: 'quantitative' as const, title: 'loss', scale: { zero: false } } },
         },
-        { mark: { type: 'line' as const, strokeWidth: 2, color: '#0072b2' }, encoding: { y: { field: 'smooth', type: 'quantitative' as const } } },
+        {
+          mark: { type: 'line' as const, strokeWidth: 2, color: '#0072b2' },
+          encoding: { y: { field: 'smooth', type: 'quantitative' as const } },
+        },
       ],
     })),
   };

@@ -15,9 +15,24 @@ export const CONDITION_COLORS: Readonly<Record<string, string>> = {
 export const FIGURE_CONFIG: Config = {
   background: '#ffffff',
   font: 'DejaVu Sans, Verdana, sans-serif',
-  axis: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: 'normal', gridColor: '#ececec', domainColor: '#888888', tickColor: '#888888' },
+  axis: {
+    labelFontSize: 11,
+    titleFontSize: 12,
+    titleFontWeight: 'normal',
+    gridColor: '#ececec',
+    domainColor: '#888888',
+    tickColor: '#888888',
+  },
   legend: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: 'normal' },
-  title: { fontSize: 14, fontWeight: 'bold', anchor: 'start', offset: 12, subtitleFontSize: 12, subtitleColor: '#555555', subtitlePadding: 6 },
+  title: {
+    fontSize: 14,
+    fontWeight: 'bold',
+    anchor: 'start',
+    offset: 12,
+    subtitleFontSize: 12,
+    subtitleColor: '#555555',
+    subtitlePadding: 6,
+  },
   view: { stroke: null },
   header: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal' },
 };

@@ -8,7 +8,13 @@ export function trajectoryFigure(evaluations: readonly StepEvaluation[]): TopLev
   const conditions = evaluations.flatMap((evaluation) =>
     evaluation.conditions
       .filter((point) => names.includes(point.condition))
-      .map((point) => ({ step: point.step, condition: point.condition, cosine: point.cosine.value, low: point.cosine.low, high: point.cosine.high })),
+      .map((point) => ({
+        step: point.step,
+        condition: point.condition,
+        cosine: point.cosine.value,
+        low: point.cosine.low,
+        high: point.cosine.high,
+      })),
   );
   const differences = evaluations.flatMap((evaluation) =>
     evaluation.differences
@@ -37,7 +43,10 @@ export function trajectoryFigure(evaluations: readonly StepEvaluation[]): TopLev
         layer: [
           {
             mark: { type: 'area', opacity: 0.15 },
-            encoding: { y: { field: 'low', type: 'quantitative', title: 'cosine with the true activation', scale: { zero: false } }, y2: { field: 'high' } },
+            encoding: {
+              y: { field: 'low', type: 'quantitative', title: 'cosine with the true activation', scale: { zero: false } },
+              y2: { field: 'high' },
+            },
           },
           { mark: { type: 'line', point: true }, encoding: { y: { field: 'cosine', type: 'quantitative' } } },
         ],
@@ -48,7 +57,11 @@ export function trajectoryFigure(evaluations: readonly StepEvaluation[]): TopLev
         height: 240,
         data: { values: differences },
         layer: [
-          { data: { values: [{ zero: 0 }] }, mark: { type: 'rule', color: '#999999', strokeDash: [4, 4] }, encoding: { y: { field: 'zero', type: 'quantitative' } } },
+          {
+            data: { values: [{ zero: 0 }] },
+            mark: { type: 'rule', color: '#999999', strokeDash: [4, 4] },
+            encoding: { y: { field: 'zero', type: 'quantitative' } },
+          },
           {
             mark: { type: 'rule', strokeWidth: 1.5, color: '#0072b2' },
             encoding: { x, y: { field: 'low', type: 'quantitative', title: 'difference of cosines' }, y2: { field: 'high' } },

@@ -1,0 +1,176 @@
+import { join } from 'node:path';
+import type { Estimate, JsonValue } from '@nlakit/core';
+import { openRun, type OpenedRun, type RunRecord, type StoredEvaluation } from '@nlakit/run';
+import { readSidecar } from '@nlakit/sidecar';
+import type { ConditionPoint, DifferencePoint, ExampleRow, HealthPoint, ReportData, StepEvaluation, StepPoint } from './report-data.js';
+
+/** How many examples a report shows. */
+const EXAMPLE_COUNT = 12;
+
+/** Reads everything a report shows from a run folder. What is not there is left out. Throws `E_RUN_MISSING` for any other folder. */
+export async function readReportData(folder: string): Promise<ReportData> {
+  const run = await openRun(folder);
+  const steps: StepPoint[] = [];
+  const health: HealthPoint[] = [];
+  const warnings = new Set<string>();
+  for (const event of await run.events()) {
+    if ('warning' in event) warnings.add(event.warning.message);
+    if (event.stage !== 'train') continue;
+    if (event.type === 'step') {
+      const loss = event.figures['loss'];
+      if (loss !== undefined) steps.push({ role: event.role, step: event.step, loss });
+    }
+    if (event.type === 'checkpoint' && event.reason === 'save') health.push({ role: event.role, step: event.step, figures: event.health });
+  }
+  const evaluations = (await run.evaluations()).flatMap((stored) => stepEvaluation(stored)).sort((a, b) => a.step - b.step);
+  const { record } = run;
+  return {
+    name: record.name,
+    baseModel: await baseModelOf(run),
+    layer: numberAt(record.model.options, 'layer') ?? 0,
+    seed: record.seed,
+    facts: await factsOf(run),
+    steps,
+    health,
+    evaluations,
+    warnings: [...warnings],
+    configuration: configurationOf(record),
+  };
+}
+
+function stepEvaluation(stored: StoredEvaluation): StepEvaluation[] {
+  const conditions = conditionPoints(stored);
+  if (conditions.length === 0) return [];
+  return [
+    {
+      evaluator: stored.id,
+      step: stored.step,
+      rows: stored.rows.length,
+      conditions,
+      differences: differencePoints(stored),
+      headline: stored.headline,
+      examples: exampleRows(stored),
+    },
+  ];
+}
+
+function conditionPoints({ step, summary }: StoredEvaluation): ConditionPoint[] {
+  return Object.entries(objectAt(summary, 'conditions')).flatMap(([condition, value]) => {
+    const cosine = estimate(objectAt(value, 'cosine'));
+    if (cosine === undefined) return [];
+    const fve = numberAt(value, 'fveNrm');
+    const meaning = objectAt(value, '')['meaning'];
+    return [{ step, condition, cosine, meaning: typeof meaning === 'string' ? meaning : '', ...(fve === undefined ? {} : { fve }) }];
+  });
+}
+
+function differencePoints({ step, summary }: StoredEvaluation): DifferencePoint[] {
+  return Object.entries(objectAt(summary, 'differences')).flatMap(([against, value]) => {
+    const difference = estimate(objectAt(value, ''));
+    return difference === undefined ? [] : [{ step, against, difference }];
+  });
+}
+
+/** Rows evenly spaced by their cosine, best first: a table of the best ones alone would mislead. */
+function exampleRows({ rows }: StoredEvaluation): ExampleRow[] {
+  const all = rows.flatMap((row): ExampleRow[] => {
+    const cosine = numberAt(row['cosines'], 'AV_OUT');
+    if (cosine === undefined) return [];
+    const shuffled = numberAt(row['cosines'], 'SHUFFLED');
+    return [
+      {
+        text: textOf(row['text']),
+        token: textOf(row['token']),
+        gold: textOf(row['gold']),
+        verbalized: typeof row['explanation'] === 'string' ? row['explanation'] : textOf(row['output']),
+        cosine,
+        ...(shuffled === undefined ? {} : { shuffledCosine: shuffled }),
+      },
+    ];
+  });
+  all.sort((a, b) => b.cosine - a.cosine);
+  const count = Math.min(EXAMPLE_COUNT, all.length);
+  return Array.from({ length: count }, (_, index) => all[Math.round((index * (all.length - 1)) / Math.max(1, count - 1))]).filter(
+    (row) => row !== undefined,
+  );
+}
+
+async function baseModelOf(run: OpenedRun): Promise<string> {
+  const newest = (await run.steps('av')).at(-1);
+  if (newest !== undefined) return (await readSidecar(join(run.layout.checkpoint('av', newest), 'nla_meta.yaml'))).baseModel;
+  const source = objectAt(run.record.model.options, '')['source'];
+  return typeof source === 'string' ? source : run.record.model.name;
+}
+
+async function factsOf(run: OpenedRun): Promise<ReportData['facts']> {
+  const { record } = run;
+  const facts: [string, string][] = [];
+  for (const [label, slot] of [
+    ['Backend', record.backend],
+    ['Quantizer', record.quantizer],
+    ['Injector', record.injector],
+    ['Dataset', record.dataset],
+    ['AR trainer', record.trainers.ar],
+    ['AV trainer', record.trainers.av],
+  ] as const) {
+    if (slot !== undefined) facts.push([label, `${slot.name} ${slot.version}${describeOptions(slot.given)}`]);
+  }
+  for (const [label, split] of [
+    ['AV training rows', 'avSft'],
+    ['AR training rows', 'arSft'],
+    ['Held-out rows', 'heldOut'],
+  ] as const) {
+    const found = run.split(split);
+    if (found !== undefined) facts.push([label, String(found.rows)]);
+  }
+  facts.push(['Seed', String(record.seed)], ['Created', record.createdAt]);
+  facts.push([
+    'Machine',
+    `${record.machine.cpu}, ${record.machine.cores} cores, Node ${record.machine.node.replace(/^v/, '')}, ${record.machine.platform}`,
+  ]);
+  for (const role of ['ar', 'av'] as const) {
+    const seconds = (await run.events())
+      .filter((event) => event.stage === 'train' && event.type === 'step' && event.role === role)
+      .reduce((sum, event) => sum + (('figures' in event ? event.figures['seconds'] : undefined) ?? 0), 0);
+    if (seconds > 0) facts.push([`${role.toUpperCase()} training time`, `${seconds.toFixed(0)} s`]);
+  }
+  return facts;
+}
+
+function describeOptions(options: JsonValue): string {
+  const parts = Object.entries(objectAt(options, '')).map(
+    ([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+function configurationOf(record: RunRecord): JsonValue {
+  const { backend, quantizer, model, injector, dataset, trainers, evaluators, overrides, seed, hash } = record;
+  return JSON.parse(
+    JSON.stringify({ seed, hash, backend, quantizer, model, injector, dataset, trainers, evaluators, overrides }),
+  ) as JsonValue;
+}
+
+function estimate(value: Readonly<Record<string, JsonValue>>): Estimate | undefined {
+  const { value: centre, low, high } = value;
+  return typeof centre === 'number' && typeof low === 'number' && typeof high === 'number' ? { value: centre, low, high } : undefined;
+}
+
+/** The object under `key`, or `value` itself for the empty key; an empty object where there is none. */
+function objectAt(value: JsonValue | undefined, key: string): Readonly<Record<string, JsonValue>> {
+  const isObject = (item: unknown): item is Readonly<Record<string, JsonValue>> =>
+    typeof item === 'object' && item !== null && !Array.isArray(item);
+  if (!isObject(value)) return {};
+  if (key === '') return value;
+  const inner = value[key];
+  return isObject(inner) ? inner : {};
+}
+
+function numberAt(value: JsonValue | undefined, key: string): number | undefined {
+  const found = objectAt(value, '')[key];
+  return typeof found === 'number' && Number.isFinite(found) ? found : undefined;
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
