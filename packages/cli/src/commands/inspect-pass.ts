@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
-import { blockOutput, NlaError, type Model, type Override, type PerLayerIds } from '@nlakit/core';
-import { createRunParts, preparePlugin, type PluginSlot } from '@nlakit/run';
+import { blockOutput, isNlaError, NlaError, type Model, type Override, type PerLayerIds } from '@nlakit/core';
+import { createRunParts, preparePlugin, type PluginSlot, type RunParts } from '@nlakit/run';
 import { usage, wholeNumber, wholeNumbers, type CommandContext } from '../command-context.js';
 import { readVector } from '../read-vector.js';
 
@@ -81,7 +81,9 @@ export async function inspectGenerate(
       const id = step.ids[0];
       if (id !== undefined && id >= 0) ids.push(id);
     }
-    context.print({ tokens: ids }, () => `${ids.join(',')}\n${model.tokenizer.decode(ids)}`);
+    context.print({ tokens: ids }, () =>
+      [ids.join(','), ...(model.tokenizer.sha256 === '' ? [] : [model.tokenizer.decode(ids)])].join('\n'),
+    );
   });
   return undefined;
 }
@@ -116,12 +118,14 @@ async function withModel(
     signal: io.signal,
     log,
   });
+  let model: Model | undefined;
   try {
-    const model = await parts.model();
-    const unknown = tokens.find((id) => id >= model.spec.vocabularySize);
-    if (unknown !== undefined) throw usage('--tokens', String(unknown), `ids below ${model.spec.vocabularySize}`);
+    model = await loadModel(parts, options, io.cwd);
+    const { spec } = model;
+    const unknown = tokens.find((id) => id >= spec.vocabularySize);
+    if (unknown !== undefined) throw usage('--tokens', String(unknown), `ids below ${spec.vocabularySize}`);
     for (const { vector } of overrides) {
-      if (vector.length !== model.spec.dModel) throw usage('--inject', `a vector of ${vector.length}`, `a vector of ${model.spec.dModel}`);
+      if (vector.length !== spec.dModel) throw usage('--inject', `a vector of ${vector.length}`, `a vector of ${spec.dModel}`);
     }
     if (options.adapter === undefined) {
       await work(model, tokens, overrides);
@@ -137,7 +141,21 @@ async function withModel(
       adapter.dispose();
     }
   } finally {
+    // Without a tokenizer the model is not among the parts.
+    if (model?.tokenizer.sha256 === '') model.dispose();
     await parts.dispose();
+  }
+}
+
+/** The model, also from a folder that holds no tokenizer: ids need none. */
+async function loadModel(parts: RunParts, { model, scaleDtype }: PassOptions, cwd: string): Promise<Model> {
+  try {
+    return await parts.model();
+  } catch (error) {
+    if (!isNlaError(error) || error.code !== 'E_TOKENIZER' || error.details.found !== 'no such file') throw error;
+    const { loadModelWithoutTokenizer } = await import('../model-without-tokenizer.js');
+    const quantizer = await parts.quantizer();
+    return loadModelWithoutTokenizer(resolve(cwd, model), { quantizer, ...(scaleDtype === undefined ? {} : { scaleDtype }) });
   }
 }
 
