@@ -8,7 +8,10 @@ import manifest from '../package.json' with { type: 'json' };
 const built = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
 const run = promisify(execFile);
 
-describe.skipIf(!existsSync(built))('the built nla', () => {
+/** The command needs its workspace packages built too; `pnpm test` builds them all first. */
+const needed = fileURLToPath(new URL('../../safetensors/dist/index.js', import.meta.url));
+
+describe.skipIf(!existsSync(built) || !existsSync(needed))('the built nla', () => {
   it('starts, prints JSON alone on standard output, and exits with the code of the error', async () => {
     expect((await run(process.execPath, [built, '--version'])).stdout).toBe(`${manifest.version}\n`);
     const failed = (await run(process.execPath, [built, 'inspect', 'safetensors', '/nowhere.safetensors', '--json']).catch(
