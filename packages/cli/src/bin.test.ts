@@ -9,9 +9,11 @@ const built = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
 const run = promisify(execFile);
 
 /** The command needs its workspace packages built too; `pnpm test` builds them all first. */
-const needed = fileURLToPath(new URL('../../safetensors/dist/index.js', import.meta.url));
+const needed = ['core', 'safetensors', 'sidecar', 'lora', 'run'].map((name) =>
+  fileURLToPath(new URL(`../../${name}/dist/index.js`, import.meta.url)),
+);
 
-describe.skipIf(!existsSync(built) || !existsSync(needed))('the built nla', () => {
+describe.skipIf(![built, ...needed].every(existsSync))('the built nla', () => {
   it('starts, prints JSON alone on standard output, and exits with the code of the error', async () => {
     expect((await run(process.execPath, [built, '--version'])).stdout).toBe(`${manifest.version}\n`);
     const failed = (await run(process.execPath, [built, 'inspect', 'safetensors', '/nowhere.safetensors', '--json']).catch(
