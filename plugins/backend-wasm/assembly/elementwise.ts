@@ -24,7 +24,7 @@ export function accumulate(x: usize, out: usize, n: u32): void {
  */
 // @ts-ignore: decorator
 @inline
-function gelu_exponential(g: v128): v128 {
+function geluExponential(g: v128): v128 {
   const u = f32x4.mul(g, madd(f32x4.mul(g, g), f32x4.splat(-2 * 0.7978845608028654 * 0.044715), f32x4.splat(-2 * 0.7978845608028654)));
   return exp4(u);
 }
@@ -39,7 +39,7 @@ function hold(g: v128): v128 {
 @inline
 function geglu4(gate: v128, up: v128): v128 {
   const one = f32x4.splat(1);
-  return f32x4.mul(f32x4.div(gate, f32x4.add(one, gelu_exponential(hold(gate)))), up);
+  return f32x4.mul(f32x4.div(gate, f32x4.add(one, geluExponential(hold(gate)))), up);
 }
 
 /** gelu_tanh(gate) * up. */
@@ -51,7 +51,7 @@ export function geglu(gate: usize, up: usize, out: usize, n: u32): void {
 /** d gelu_tanh / dg = s + g s (1 - s) 2u', s = 1 / (1 + e^(-2u)), u' = sqrt(2/pi) (1 + 3 * 0.044715 g^2). */
 // @ts-ignore: decorator
 @inline
-function gelu_slope(g: v128, s: v128): v128 {
+function geluSlope(g: v128, s: v128): v128 {
   const slope = madd(f32x4.mul(g, g), f32x4.splat(2 * 0.7978845608028654 * 3 * 0.044715), f32x4.splat(2 * 0.7978845608028654));
   const t = f32x4.mul(s, f32x4.sub(f32x4.splat(1), s));
   return madd(f32x4.mul(g, t), slope, s);
@@ -61,14 +61,14 @@ export function gegluGrad(gate: usize, up: usize, dy: usize, dgate: usize, dup: 
   const one = f32x4.splat(1);
   for (; n >= 4; n -= 4, gate += 16, up += 16, dy += 16, dgate += 16, dup += 16) {
     const raw = v128.load(gate), g = hold(raw), d = v128.load(dy);
-    const s = f32x4.div(one, f32x4.add(one, gelu_exponential(g)));
-    v128.store(dgate, f32x4.mul(f32x4.mul(d, v128.load(up)), gelu_slope(g, s)));
+    const s = f32x4.div(one, f32x4.add(one, geluExponential(g)));
+    v128.store(dgate, f32x4.mul(f32x4.mul(d, v128.load(up)), geluSlope(g, s)));
     v128.store(dup, f32x4.mul(d, f32x4.mul(raw, s)));
   }
   if (n > 0) {
     const raw = loadPart(gate, n), g = hold(raw), d = loadPart(dy, n);
-    const s = f32x4.div(one, f32x4.add(one, gelu_exponential(g)));
-    storePart(dgate, f32x4.mul(f32x4.mul(d, loadPart(up, n)), gelu_slope(g, s)), n);
+    const s = f32x4.div(one, f32x4.add(one, geluExponential(g)));
+    storePart(dgate, f32x4.mul(f32x4.mul(d, loadPart(up, n)), geluSlope(g, s)), n);
     storePart(dup, f32x4.mul(d, f32x4.mul(raw, s)), n);
   }
 }

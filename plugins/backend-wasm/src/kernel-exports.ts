@@ -22,4 +22,39 @@ export interface KernelExports {
   accumulate(x: number, out: number, n: number): void;
   geglu(gate: number, up: number, out: number, n: number): void;
   gegluGrad(gate: number, up: number, dy: number, dgate: number, dup: number, n: number): void;
+  rmsNorm(x: number, weight: number, out: number, rows: number, width: number, epsilon: number): void;
+  rmsNormGrad(x: number, weight: number, dy: number, out: number, rows: number, width: number, epsilon: number): void;
+  rope(
+    ...call: [
+      x: number,
+      cos: number,
+      sin: number,
+      out: number,
+      batch: number,
+      tables: number,
+      positions: number,
+      heads: number,
+      half: number,
+      inverse: boolean,
+    ]
+  ): void;
+  maskedSoftmax(
+    ...call: [
+      scores: number,
+      valid: number,
+      out: number,
+      batch: number,
+      heads: number,
+      queries: number,
+      keys: number,
+      window: number,
+      offset: number,
+    ]
+  ): void;
+  softmaxGrad(y: number, dy: number, out: number, rows: number, width: number): void;
+  softcapLogSumExp(logits: number, out: number, rows: number, width: number, softcap: number): void;
+  softcapCrossEntropyGrad(
+    ...call: [logits: number, targets: number, lse: number, dy: number, out: number, rows: number, width: number, softcap: number]
+  ): void;
+  nf4Unpack(codes: number, absmax: number, out: number, n: number, blockSize: number, edge: number): void;
 }

@@ -3,11 +3,31 @@ import { batchMatMul } from './kernels/batch-mat-mul.js';
 import { kernelConfig } from './kernels/define-kernel.js';
 import type { WasmKernel } from './kernels/define-kernel.js';
 import { geglu, gegluGrad } from './kernels/geglu.js';
+import { nf4Unpack } from './kernels/nf4-unpack.js';
+import { rmsNorm, rmsNormGrad } from './kernels/rms-norm.js';
+import { rope } from './kernels/rope.js';
+import { softcapCrossEntropyGrad, softcapLogSumExp } from './kernels/softcap.js';
+import { maskedSoftmax, softmaxGrad } from './kernels/softmax.js';
 import { exp, tanh } from './kernels/unary.js';
 import { unsortedSegmentSum } from './kernels/unsorted-segment-sum.js';
 
 /** Every kernel of this package. */
-export const kernels: readonly WasmKernel[] = [batchMatMul, exp, tanh, unsortedSegmentSum, geglu, gegluGrad];
+export const kernels: readonly WasmKernel[] = [
+  batchMatMul,
+  exp,
+  tanh,
+  unsortedSegmentSum,
+  rmsNorm,
+  rmsNormGrad,
+  rope,
+  geglu,
+  gegluGrad,
+  maskedSoftmax,
+  softmaxGrad,
+  softcapLogSumExp,
+  softcapCrossEntropyGrad,
+  nf4Unpack,
+];
 
 /** Names of the domain kernels among {@link kernels}. */
 export const domainKernelNames: readonly string[] = kernels.map(({ name }) => name).filter((name) => name.startsWith('Nla'));

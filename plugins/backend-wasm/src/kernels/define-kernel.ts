@@ -57,6 +57,12 @@ export function input(call: WasmCall, kernel: string, name: string, dtype: 'floa
   return tensor;
 }
 
+/** The last dimension and the number of rows before it; a scalar is one row of one. */
+export function rowsOf(tensor: TensorInfo): { readonly rows: number; readonly width: number } {
+  const width = tensor.shape[tensor.shape.length - 1] ?? 1;
+  return { rows: width === 0 ? 0 : sizeOf(tensor) / width, width };
+}
+
 /** Throws `E_KERNEL_SHAPE` unless `holds`: the kernels address memory by shape, so a wrong one must not get that far. */
 export function requireShape(holds: boolean, kernel: string, found: Readonly<Record<string, readonly number[]>>, expected: string): void {
   if (holds) return;
