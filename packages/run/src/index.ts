@@ -19,6 +19,8 @@ export { nlakitVersion, openRunFolder, readRunRecord } from './run-record.js';
 export type { RunRecord } from './run-record.js';
 export { prepareFromRecord, reopenSession, runLayer, silentLogger, startSession } from './run-session.js';
 export type { RunSession, SessionOptions } from './run-session.js';
+export { adoptReconstructor } from './adopt-reconstructor.js';
+export type { ResolvedReconstructor } from './adopt-reconstructor.js';
 export { runDataStage } from './data-stage.js';
 export type { DataManifest } from './data-stage.js';
 export { formatSeconds, runTrainStage } from './train-stage.js';

@@ -1,4 +1,5 @@
 import { isNlaError, NlaError, type Plugin, type PluginKind } from '@nlakit/core';
+import { resolveReconstructor, type ResolvedReconstructor } from './adopt-reconstructor.js';
 import { toJson } from './canonical-json.js';
 import { closest } from './closest.js';
 import { readConfig, type ConfigOverride, type ConfigPath, type ConfigSource, type SourcePlace } from './config-source.js';
@@ -119,6 +120,7 @@ export async function checkSource(source: ConfigSource, host: RunHost = {}): Pro
   const dataset = config.dataset && (await prepare('dataset', config.dataset, ['dataset']));
   const ar = config.trainers?.ar && (await prepare('trainer', config.trainers.ar, ['trainers', 'ar']));
   const av = config.trainers?.av && (await prepare('trainer', config.trainers.av, ['trainers', 'av']));
+  const reconstructor = await prepareReconstructor(config, source, issues);
   const evaluators: { readonly id: string; readonly prepared: PreparedSlot<'evaluator'> }[] = [];
   for (const [index, slot] of (config.evaluators ?? []).entries()) {
     const prepared = await prepare('evaluator', slot, ['evaluators', index]);
@@ -137,6 +139,7 @@ export async function checkSource(source: ConfigSource, host: RunHost = {}): Pro
     injector: injector.slot,
     ...(dataset ? { dataset: dataset.slot } : {}),
     trainers: { ...(ar ? { ar: ar.slot } : {}), ...(av ? { av: av.slot } : {}) },
+    ...(reconstructor === undefined ? {} : { reconstructor }),
     evaluators: evaluators.map(({ id, prepared }) => ({ id, ...prepared.slot })),
     ...(publisher ? { publisher: publisher.slot } : {}),
     overrides: source.overrides.map(({ path, value }) => ({ path, value: toJson(value) })),
@@ -164,6 +167,22 @@ export async function checkSource(source: ConfigSource, host: RunHost = {}): Pro
 interface PreparedSlot<Kind extends PluginKind> {
   readonly slot: ResolvedSlot;
   readonly prepared: PreparedPlugin<Kind>;
+}
+
+/** The finished reconstructor that a config names; what is wrong with it becomes an issue at its place. */
+async function prepareReconstructor(
+  config: RunConfig,
+  source: ConfigSource,
+  issues: ConfigIssue[],
+): Promise<ResolvedReconstructor | undefined> {
+  if (config.reconstructor === undefined) return undefined;
+  try {
+    return await resolveReconstructor(config.reconstructor, source.folder);
+  } catch (error) {
+    if (!isNlaError(error)) throw error;
+    issues.push(issue(error.code, ['reconstructor'], source.place(['reconstructor']), error.details));
+    return undefined;
+  }
 }
 
 async function prepareBackend(

@@ -1,4 +1,5 @@
 import type { JsonValue } from '@nlakit/core';
+import type { ResolvedReconstructor } from './adopt-reconstructor.js';
 import { canonicalJson, sha256Text } from './canonical-json.js';
 
 /** A slot after its plugin was found and its options were validated. */
@@ -30,6 +31,8 @@ export interface ResolvedRun {
   readonly injector: ResolvedSlot;
   readonly dataset?: ResolvedSlot;
   readonly trainers: { readonly ar?: ResolvedSlot; readonly av?: ResolvedSlot };
+  /** A finished reconstructor that is used instead of training one. */
+  readonly reconstructor?: ResolvedReconstructor;
   readonly evaluators: readonly ResolvedEvaluator[];
   readonly publisher?: ResolvedSlot;
   /** What the command line set in place of the file. */
@@ -50,6 +53,7 @@ export function hashedPart(run: Omit<ResolvedRun, 'hash'>): Readonly<Record<stri
     injector: identity(run.injector),
     dataset: run.dataset && identity(run.dataset),
     trainers: { ar: run.trainers.ar && identity(run.trainers.ar), av: run.trainers.av && identity(run.trainers.av) },
+    reconstructor: run.reconstructor?.sha256,
     evaluators: run.evaluators.map((slot) => ({ id: slot.id, ...identity(slot) })),
   };
 }

@@ -26,6 +26,8 @@ export interface RunConfig {
   readonly injector: PluginSlot;
   readonly dataset?: PluginSlot;
   readonly trainers?: { readonly ar?: PluginSlot; readonly av?: PluginSlot };
+  /** Step folder of a trained reconstructor to use instead of training one: a path from the config's folder. */
+  readonly reconstructor?: string;
   readonly evaluators?: readonly EvaluatorSlot[];
   readonly publisher?: PluginSlot;
 }
@@ -56,10 +58,19 @@ export const runConfigSchema = z
     injector: slot,
     dataset: slot.optional(),
     trainers: z.strictObject({ ar: slot.optional(), av: slot.optional() }).optional(),
+    reconstructor: z.string().min(1).optional(),
     evaluators: z.array(slot.extend({ id: folderName })).optional(),
     publisher: slot.optional(),
   })
   .check((context) => {
+    if (context.value.reconstructor !== undefined && context.value.trainers?.ar !== undefined) {
+      context.issues.push({
+        code: 'custom',
+        message: 'A run either trains its reconstructor (trainers.ar) or uses a finished one (reconstructor), not both.',
+        path: ['reconstructor'],
+        input: context.value.reconstructor,
+      });
+    }
     const seen = new Set<string>();
     context.value.evaluators?.forEach(({ id }, index) => {
       if (seen.has(id)) {

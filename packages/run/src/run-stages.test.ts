@@ -272,6 +272,39 @@ describe('buildRelease', () => {
   });
 });
 
+describe('a reconstructor taken over from another run', () => {
+  it('is copied, not trained, and measured with', async () => {
+    const first = await workplace();
+    await runAllStages(await first.open());
+    const trained = join(first.folder, 'reconstructor/step_000003');
+    const second = await workplace(
+      fakeConfig
+        .replace('  ar: { use: "@fake/trainer#ar", options: { steps: 3 } }\n', '')
+        .replace('publisher:', `reconstructor: ${trained}\npublisher:`),
+    );
+    const result = await runAllStages(await second.open());
+    expect(result.trained.map(({ role }) => role)).toEqual(['av']);
+    expect(result.evaluations.length).toBeGreaterThan(0);
+    expect(await hashes(join(second.folder, 'reconstructor/step_000003'))).toEqual(await hashes(trained));
+  });
+
+  it('must be a reconstructor, and must not be trained as well', async () => {
+    const first = await workplace();
+    await runAllStages(await first.open());
+    const both = await workplace(
+      fakeConfig.replace('publisher:', `reconstructor: ${join(first.folder, 'reconstructor/step_000003')}\npublisher:`),
+    );
+    await expect(both.open()).rejects.toThrow(/not both/);
+    const without = fakeConfig.replace('  ar: { use: "@fake/trainer#ar", options: { steps: 3 } }\n', '');
+    const verbalizer = await workplace(
+      without.replace('publisher:', `reconstructor: ${join(first.folder, 'trajectory/step_000004')}\npublisher:`),
+    );
+    await expect(verbalizer.open()).rejects.toMatchObject({ code: 'E_RECONSTRUCTOR' });
+    const nowhere = await workplace(without.replace('publisher:', 'reconstructor: ./nowhere\npublisher:'));
+    await expect(nowhere.open()).rejects.toThrow(/nla\.config\.yaml:\d+:\d+[\s\S]*nowhere/);
+  });
+});
+
 async function copyFolder(from: string, to: string): Promise<void> {
   const { cp } = await import('node:fs/promises');
   await cp(from, to, { recursive: true });

@@ -1,3 +1,4 @@
+import { adoptReconstructor } from './adopt-reconstructor.js';
 import type { EvalResult } from './eval-stage.js';
 import { runDataStage } from './data-stage.js';
 import { runEvalStage } from './eval-stage.js';
@@ -22,13 +23,14 @@ export async function runReportStage(session: RunSession, write: ReportWriter): 
   return files;
 }
 
-/** Data, AR, AV, evaluation, report, in that order; what is done under this run's hash is skipped. */
+/** Data, AR (trained or taken over), AV, evaluation, report, in that order; what is done under this run's hash is skipped. */
 export async function runAllStages(session: RunSession, write?: ReportWriter): Promise<RunResult> {
   const { log, record } = session;
   if (record.dataset !== undefined) {
     const { skipped } = await runDataStage(session);
     log.info(skipped ? 'data: already there' : 'data: done');
   }
+  await adoptReconstructor(session);
   const trained: TrainStageResult[] = [];
   for (const role of ['ar', 'av'] as const) {
     if (record.trainers[role] === undefined) continue;

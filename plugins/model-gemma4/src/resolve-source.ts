@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ export interface ResolvedSource {
 
 /**
  * Finds a model: a folder with a `config.json` (relative to `baseFolder`), or an npm data package with a `model/` folder, installed
- * where `baseFolder` or this package can see it. Throws `E_MODEL_SOURCE`, which lists what was tried.
+ * where `baseFolder`, this package or the running program can see it. Throws `E_MODEL_SOURCE`, which lists what was tried.
  */
 export async function resolveSource(source: string, baseFolder: string): Promise<ResolvedSource> {
   const folder = path.resolve(baseFolder, source);
@@ -21,7 +21,9 @@ export async function resolveSource(source: string, baseFolder: string): Promise
   const tried = [`${path.join(folder, 'config.json')}: no such file`];
 
   if (/^(@[^/\\]+\/)?[^./\\][^/\\]*$/.test(source)) {
-    for (const start of new Set([path.join(path.resolve(baseFolder), 'package.json'), fileURLToPath(import.meta.url)])) {
+    // The program last: the command line brings the bundled model with it, for configs in folders without node_modules.
+    const program = process.argv[1] === undefined ? [] : [await realpath(process.argv[1]).catch(() => process.execPath)];
+    for (const start of new Set([path.join(path.resolve(baseFolder), 'package.json'), fileURLToPath(import.meta.url), ...program])) {
       let found: string;
       try {
         found = createRequire(start).resolve(`${source}/package.json`);
