@@ -1,5 +1,5 @@
 /** Kernels that treat every element alike. `n` counts floats; `x` and `out` may be the same. */
-import { exp4, tanh4 } from './functions';
+import { boundedExp4, exp4, tanh4 } from './functions';
 import { loadPart, madd, storePart } from './simd';
 
 export function exp(x: usize, out: usize, n: u32): void {
@@ -26,13 +26,13 @@ export function accumulate(x: usize, out: usize, n: u32): void {
 @inline
 function geluExponential(g: v128): v128 {
   const u = f32x4.mul(g, madd(f32x4.mul(g, g), f32x4.splat(-2 * 0.7978845608028654 * 0.044715), f32x4.splat(-2 * 0.7978845608028654)));
-  return exp4(u);
+  return boundedExp4(u);
 }
 
 // @ts-ignore: decorator
 @inline
 function hold(g: v128): v128 {
-  return f32x4.max(f32x4.min(g, f32x4.splat(12)), f32x4.splat(-12));
+  return f32x4.pmax(f32x4.pmin(g, f32x4.splat(12)), f32x4.splat(-12));
 }
 
 // @ts-ignore: decorator

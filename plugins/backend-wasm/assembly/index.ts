@@ -2,3 +2,4 @@ export { gemm, gemmScratchBytes } from './gemm';
 export { accumulate, exp, geglu, gegluGrad, tanh } from './elementwise';
 export { maskedSoftmax, rmsNorm, rmsNormGrad, rope, softcapCrossEntropyGrad, softcapLogSumExp, softmaxGrad } from './rows';
 export { nf4Unpack } from './nf4';
+export { copyRows, gatherRows } from './move';

@@ -1,5 +1,5 @@
 /** Kernels that work row by row over the last axis. `rows` and `width` count rows and floats of a row. */
-import { exp4, ln, tanh4 } from './functions';
+import { boundedExp4, ln, mostlySmallTanh4 } from './functions';
 import { laneMask, loadPart, madd, max4, storePart, sum4 } from './simd';
 
 /** y = x (mean(x^2) + epsilon)^(-1/2) weight; `weight` 0 for none. */
@@ -161,12 +161,12 @@ function softmaxRow(scores: usize, valid: usize, out: usize, first: u32, last: u
   let sum = f32x4.splat(0);
   i = from;
   for (; i < end; i += 16) {
-    const e = v128.and(exp4(f32x4.sub(v128.load(scores + i), shift)), f32x4.eq(v128.load(valid + i), one));
+    const e = v128.and(boundedExp4(f32x4.sub(v128.load(scores + i), shift)), f32x4.eq(v128.load(valid + i), one));
     sum = f32x4.add(sum, e);
     v128.store(out + i, e);
   }
   if (rest) {
-    const e = v128.and(exp4(f32x4.sub(loadPart(scores + i, rest), shift)), f32x4.eq(loadPart(valid + i, rest), one));
+    const e = v128.and(boundedExp4(f32x4.sub(loadPart(scores + i, rest), shift)), f32x4.eq(loadPart(valid + i, rest), one));
     sum = f32x4.add(sum, e);
     storePart(out + i, e, rest);
   }
@@ -199,7 +199,7 @@ export function softmaxGrad(y: usize, dy: usize, out: usize, rows: u32, width: u
 // @ts-ignore: decorator
 @inline
 function cap(x: v128, capped: bool, softcap: v128, inverse: v128): v128 {
-  return capped ? f32x4.mul(tanh4(f32x4.mul(x, inverse)), softcap) : x;
+  return capped ? f32x4.mul(mostlySmallTanh4(f32x4.mul(x, inverse)), softcap) : x;
 }
 
 /** out[row] = log sum exp of the softcapped logits. The cap grows with its argument, so the highest logit gives the highest capped one. */
@@ -219,9 +219,9 @@ function logSumExpRows(logits: usize, out: usize, rows: u32, width: u32, softcap
     const shift = cap(f32x4.splat(max4(highest)), capped, factor, inverse);
     let sum = f32x4.splat(0);
     i = 0;
-    for (; i < end; i += 16) sum = f32x4.add(sum, exp4(f32x4.sub(cap(v128.load(logits + i), capped, factor, inverse), shift)));
+    for (; i < end; i += 16) sum = f32x4.add(sum, boundedExp4(f32x4.sub(cap(v128.load(logits + i), capped, factor, inverse), shift)));
     if (rest) {
-      const e = exp4(f32x4.sub(cap(loadPart(logits + i, rest), capped, factor, inverse), shift));
+      const e = boundedExp4(f32x4.sub(cap(loadPart(logits + i, rest), capped, factor, inverse), shift));
       sum = f32x4.add(sum, v128.and(e, laneMask(rest)));
     }
     const total = sum4(sum);
@@ -241,9 +241,9 @@ export function softcapLogSumExp(logits: usize, out: usize, rows: u32, width: u3
 // @ts-ignore: decorator
 @inline
 function logitSlope(x: v128, capped: bool, softcap: v128, inverse: v128, lse: v128, dy: v128): v128 {
-  if (!capped) return f32x4.mul(dy, exp4(f32x4.sub(x, lse)));
-  const t = tanh4(f32x4.mul(x, inverse));
-  const p = exp4(f32x4.sub(f32x4.mul(t, softcap), lse));
+  if (!capped) return f32x4.mul(dy, boundedExp4(f32x4.sub(x, lse)));
+  const t = mostlySmallTanh4(f32x4.mul(x, inverse));
+  const p = boundedExp4(f32x4.sub(f32x4.mul(t, softcap), lse));
   return f32x4.mul(f32x4.mul(dy, p), f32x4.sub(f32x4.splat(1), f32x4.mul(t, t)));
 }
 
@@ -264,7 +264,7 @@ function crossEntropyGradRows(logits: usize, targets: usize, lse: usize, dy: usi
       const at: usize = <usize>target * 4;
       let hit = load<f32>(dy);
       if (capped) {
-        const t = f32x4.extract_lane(tanh4(f32x4.mul(v128.load32_splat(logits + at), inverse)), 0);
+        const t = f32x4.extract_lane(mostlySmallTanh4(f32x4.mul(v128.load32_splat(logits + at), inverse)), 0);
         hit *= 1 - t * t;
       }
       store<f32>(out + at, load<f32>(out + at) - hit);

@@ -31,6 +31,8 @@ export interface HeapAccount {
  * throws `E_BACKEND_MEMORY` and changes nothing.
  */
 export function keepHeapAccount(module: HeapModule, maxHeapBytes: number): HeapAccount {
+  // Emscripten's functions replace themselves on the module at their first call, which would also replace ours.
+  module._free(module._malloc(1));
   const allocate = module._malloc.bind(module);
   const release = module._free.bind(module);
   const sizes = new Map<number, number>();

@@ -2,12 +2,17 @@ import { getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-co
 import { batchMatMul } from './kernels/batch-mat-mul.js';
 import { kernelConfig } from './kernels/define-kernel.js';
 import type { WasmKernel } from './kernels/define-kernel.js';
+import { concat } from './kernels/concat.js';
+import { gather } from './kernels/gather.js';
 import { geglu, gegluGrad } from './kernels/geglu.js';
 import { nf4Unpack } from './kernels/nf4-unpack.js';
 import { rmsNorm, rmsNormGrad } from './kernels/rms-norm.js';
 import { rope } from './kernels/rope.js';
+import { slice, splitV } from './kernels/slice.js';
 import { softcapCrossEntropyGrad, softcapLogSumExp } from './kernels/softcap.js';
 import { maskedSoftmax, softmaxGrad } from './kernels/softmax.js';
+import { tile } from './kernels/tile.js';
+import { transpose } from './kernels/transpose.js';
 import { exp, tanh } from './kernels/unary.js';
 import { unsortedSegmentSum } from './kernels/unsorted-segment-sum.js';
 
@@ -17,6 +22,12 @@ export const kernels: readonly WasmKernel[] = [
   exp,
   tanh,
   unsortedSegmentSum,
+  slice,
+  splitV,
+  concat,
+  gather,
+  tile,
+  transpose,
   rmsNorm,
   rmsNormGrad,
   rope,

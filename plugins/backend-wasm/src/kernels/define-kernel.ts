@@ -1,5 +1,5 @@
 import { util } from '@tensorflow/tfjs-core';
-import type { KernelConfig, TensorInfo } from '@tensorflow/tfjs-core';
+import type { DataType, KernelConfig, NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import { NlaError } from '@nlakit/core';
 import { addressOf, findEngine } from '../wasm-engine.js';
 import type { WasmEngine } from '../wasm-engine.js';
@@ -7,7 +7,7 @@ import type { WasmEngine } from '../wasm-engine.js';
 /** What a kernel of ours is called with. */
 export interface WasmCall {
   readonly engine: WasmEngine;
-  readonly inputs: Readonly<Record<string, TensorInfo | undefined>>;
+  readonly inputs: NamedTensorInfoMap;
   readonly attrs: Readonly<Record<string, unknown>>;
   /** Calls the kernel of tfjs that this one replaces. */
   readonly stock: () => TensorInfo | TensorInfo[];
@@ -78,6 +78,15 @@ export function requireShape(holds: boolean, kernel: string, found: Readonly<Rec
 
 /** A new float32 tensor and its address. */
 export function output(engine: WasmEngine, shape: readonly number[]): { readonly tensor: TensorInfo; readonly address: number } {
-  const tensor = engine.backend.makeOutput([...shape], 'float32');
+  return outputOf(engine, shape, 'float32');
+}
+
+/** A new tensor of that dtype and its address. */
+export function outputOf(
+  engine: WasmEngine,
+  shape: readonly number[],
+  dtype: DataType,
+): { readonly tensor: TensorInfo; readonly address: number } {
+  const tensor = engine.backend.makeOutput([...shape], dtype);
   return { tensor, address: addressOf(engine, tensor) };
 }
