@@ -39,3 +39,28 @@ export async function rewindCurve(folder: string, step: number): Promise<void> {
 export async function appendCurve(folder: string, points: readonly CurvePoint[]): Promise<void> {
   if (points.length > 0) await appendFile(curveFile(folder), points.map((point) => `${JSON.stringify(point)}\n`).join(''));
 }
+
+/**
+ * A curve short enough to publish: steps are put into about `points` groups of equal length, each given by the mean of its losses and
+ * gradient norms and by the step, rate and time of its last step. Measurements on held-out rows are left out.
+ */
+export function thinCurve(curve: readonly CurvePoint[], points: number): CurvePoint[] {
+  const steps = curve.filter((point) => point.loss !== undefined);
+  const size = Math.max(1, Math.ceil(steps.length / points));
+  const thin: CurvePoint[] = [];
+  for (let start = 0; start < steps.length; start += size) {
+    const group = steps.slice(start, start + size);
+    const last = group.at(-1);
+    if (last === undefined) continue;
+    const mean = (values: readonly number[]): number =>
+      Number((values.reduce((sum, value) => sum + value, 0) / values.length).toPrecision(6));
+    thin.push({
+      step: last.step,
+      loss: mean(group.map((point) => point.loss ?? NaN)),
+      ...(last.learningRate === undefined ? {} : { learningRate: last.learningRate }),
+      gradientNorm: mean(group.map((point) => point.gradientNorm ?? NaN)),
+      seconds: last.seconds,
+    });
+  }
+  return thin;
+}

@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { NlaError } from '@nlakit/core';
+import { engineOf, engineOptions } from './engine-option.js';
 import type { EngineChoice } from './engine.js';
 import type { LearningRateOptions } from './learning-rate.js';
 
@@ -46,30 +47,20 @@ export function parseOptions(args: readonly string[], rowLength: number): Pretra
       tokens: { type: 'string', default: '20000000' },
       until: { type: 'string' },
       workers: { type: 'string', default: '1' },
-      backend: { type: 'string', default: 'wasm' },
-      'tfjs-node': { type: 'string' },
+      ...engineOptions,
       'checkpoint-minutes': { type: 'string', default: '3' },
       profile: { type: 'boolean', default: false },
     },
   });
   const batch = positive('batch', values.batch);
   const steps = Math.round(positive('tokens', values.tokens) / (batch * rowLength));
-  const folder = values['tfjs-node'];
-  if (values.backend !== 'wasm') {
-    throw new NlaError('E_ARGUMENT', {
-      message: 'There is no such backend.',
-      found: values.backend,
-      expected: 'wasm, or --tfjs-node <folder>',
-      kind: 'input',
-    });
-  }
   return {
     folder: values.folder,
     seed: Number(values.seed),
     batch,
     steps,
     untilStep: values.until === undefined ? steps : positive('until', values.until),
-    engine: folder === undefined ? { kind: 'wasm' } : { kind: 'tfjs-node', folder },
+    engine: engineOf(values),
     workers: positive('workers', values.workers),
     checkpointMinutes: positive('checkpoint-minutes', values['checkpoint-minutes']),
     profile: values.profile,

@@ -7,16 +7,18 @@ import { initialWeights } from './initial-weights.js';
 import { profileKernels } from './kernel-profile.js';
 import { learningRate } from './learning-rate.js';
 import { appendCurve, rewindCurve, type CurvePoint } from './loss-curve.js';
+import { machineFacts } from './machine.js';
 import { modelConfig } from './model-shape.js';
 import { learningRateOptions, mixture, optimiser, parseOptions, type PretrainOptions } from './options.js';
-import { rowsIn } from './pack.js';
 import { parameterLayout } from './parameter-layout.js';
 import { prepareCorpus, rowLength, type Corpus } from './prepare-corpus.js';
 import { duration, say } from './progress.js';
 import { createReplicaPool } from './replica-pool.js';
 import { parameterShapes, type TrainingRows } from './replica.js';
-import { planRows, type PlannedRow } from './row-plan.js';
+import type { PlannedRow } from './row-plan.js';
 import { readCheckpoint, writeCheckpoint } from './training-checkpoint.js';
+import { planTraining } from './training-plan.js';
+import { appendSession } from './training-sessions.js';
 
 /** Steps between two measurements on held-out rows, and how many rows they read. */
 const heldOutEvery = 250;
@@ -51,10 +53,7 @@ async function pretrain(options: PretrainOptions): Promise<void> {
   const firstStep = checkpoint?.optimizer.step ?? 0;
   await rewindCurve(options.folder, firstStep);
 
-  const names = Object.keys(mixture) as (keyof typeof mixture)[];
-  const streams = names.map((name) => ({ rows: rowsIn(corpus.streams[name], rowLength), share: mixture[name] }));
-  const plan = planRows(streams, steps * batch, seeds.stream('rows'));
-
+  const { names, rows: plan } = planTraining(settings, corpus);
   const pool = await createReplicaPool({
     config,
     tokenizer: corpus.tokenizer,
@@ -82,6 +81,12 @@ async function pretrain(options: PretrainOptions): Promise<void> {
     return pool.close();
   }
 
+  await appendSession(options.folder, {
+    fromStep: firstStep,
+    engine: pool.description,
+    workers: options.workers,
+    machine: machineFacts(),
+  });
   let stopped = false;
   const stop = (): void => void (stopped = true);
   process.once('SIGINT', stop);

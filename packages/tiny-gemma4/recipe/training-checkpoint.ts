@@ -32,22 +32,28 @@ export async function writeCheckpoint(folder: string, checkpoint: TrainingCheckp
 
 /** The checkpoint of a training folder, or undefined if there is none. Throws `E_CHECKPOINT_SETTINGS` if it was made with other settings. */
 export async function readCheckpoint(folder: string, settings: JsonValue): Promise<TrainingCheckpoint | undefined> {
+  const checkpoint = await readAnyCheckpoint(folder);
+  if (checkpoint !== undefined && JSON.stringify(checkpoint.settings) !== JSON.stringify(settings)) {
+    throw new NlaError('E_CHECKPOINT_SETTINGS', {
+      message: 'The checkpoint was made with other settings.',
+      file: checkpointFile(folder),
+      found: JSON.stringify(checkpoint.settings),
+      expected: JSON.stringify(settings),
+      fix: 'Train in another folder, or with the settings of the checkpoint.',
+      kind: 'input',
+    });
+  }
+  return checkpoint;
+}
+
+/** The checkpoint of a training folder whatever its settings, or undefined if there is none. */
+export async function readAnyCheckpoint(folder: string): Promise<TrainingCheckpoint | undefined> {
   const path = checkpointFile(folder);
   if (!existsSync(path)) return undefined;
   const file = await openSafetensors(path);
   try {
     const state = JSON.parse(file.metadata['state'] ?? '{}') as Pick<TrainingCheckpoint, 'seconds' | 'settings'> &
       Pick<OptimizerState, 'step' | 'hyperparameters'>;
-    if (JSON.stringify(state.settings) !== JSON.stringify(settings)) {
-      throw new NlaError('E_CHECKPOINT_SETTINGS', {
-        message: 'The checkpoint was made with other settings.',
-        file: path,
-        found: JSON.stringify(state.settings),
-        expected: JSON.stringify(settings),
-        fix: 'Train in another folder, or with the settings of the checkpoint.',
-        kind: 'input',
-      });
-    }
     const parameters = new Map<string, Float32Array>();
     const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
     for (const name of file.names()) {
