@@ -3,3 +3,4 @@ export { accumulate, exp, geglu, gegluGrad, tanh } from './elementwise';
 export { maskedSoftmax, rmsNorm, rmsNormGrad, rope, softcapCrossEntropyGrad, softcapLogSumExp, softmaxGrad } from './rows';
 export { nf4Unpack } from './nf4';
 export { copyRows, gatherRows } from './move';
+export { roundBf16, roundF16 } from './round';

@@ -59,4 +59,6 @@ export interface KernelExports {
   nf4Unpack(codes: number, absmax: number, out: number, n: number, blockSize: number, edge: number): void;
   copyRows(from: number, fromStep: number, to: number, toStep: number, bytes: number, rows: number): void;
   gatherRows(...call: [x: number, indices: number, out: number, outer: number, size: number, count: number, bytes: number]): void;
+  roundBf16(x: number, out: number, n: number): void;
+  roundF16(x: number, out: number, n: number): void;
 }

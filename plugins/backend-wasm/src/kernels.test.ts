@@ -274,6 +274,56 @@ describe.each([
     }
   });
 
+  test('rounds to bfloat16 and half precision, ties to even', () => {
+    const bits = new Uint32Array([
+      ...Array.from({ length: 20_001 }, () => (next() << 8) ^ next()),
+      0x80000000,
+      0x7f800000,
+      0xff800000,
+      0x7f7fffff,
+    ]);
+    const x = new Float32Array(bits.buffer);
+    // Every distance to a neighbour, ties among them: the step of a format with p bits of fraction and least exponent e.
+    const rounded = (value: number, fraction: number, least: number, limit: number): number => {
+      if (!Number.isFinite(value) || value === 0) return value;
+      const step = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(value))), least) - fraction);
+      const below = Math.floor(value / step);
+      const rest = value / step - below;
+      const near = rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;
+      const result = near * step;
+      return Math.abs(result) >= limit ? Math.sign(value) * Infinity : result;
+    };
+    const ties = Array.from({ length: 64 }, (_, index) => [
+      1 + (2 * index + 1) * 2 ** -11,
+      (2 * index + 1) * 2 ** -25,
+      1 + (2 * index + 1) * 2 ** -8,
+    ]);
+    const inputs = Float32Array.from([
+      ...x,
+      ...ties.flat(),
+      ...ties.flat().map((value) => -value),
+      65519.99,
+      65520,
+      65504,
+      5.9e-8,
+      2 ** -25,
+    ]);
+    for (const [dtype, fraction, least, limit] of [
+      ['bfloat16', 7, -126, 2 ** 128],
+      ['float16', 10, -14, 65536],
+    ] as const) {
+      const [result] = run('NlaRoundHalf', { x: tf.tensor1d(inputs) }, { dtype });
+      const values = result?.dataSync() ?? [];
+      let wrong = 0;
+      inputs.forEach((value, index) => {
+        const expected = rounded(value, fraction, least, limit);
+        const got = values[index] ?? 0;
+        if (!(got === expected || (Number.isNaN(got) && Number.isNaN(expected)))) wrong++;
+      });
+      expect(wrong, dtype).toBe(0);
+    }
+  });
+
   test('slice, split, concat, gather, tile and transpose move the right elements, of every dtype', () => {
     for (let round = 0; round < 150; round++) {
       const shape = Array.from({ length: whole(1, 5) }, () => whole(1, round % 7 === 0 ? 9 : 5));

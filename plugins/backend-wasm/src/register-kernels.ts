@@ -8,6 +8,7 @@ import { geglu, gegluGrad } from './kernels/geglu.js';
 import { nf4Unpack } from './kernels/nf4-unpack.js';
 import { rmsNorm, rmsNormGrad } from './kernels/rms-norm.js';
 import { rope } from './kernels/rope.js';
+import { roundHalf } from './kernels/round-half.js';
 import { slice, splitV } from './kernels/slice.js';
 import { softcapCrossEntropyGrad, softcapLogSumExp } from './kernels/softcap.js';
 import { maskedSoftmax, softmaxGrad } from './kernels/softmax.js';
@@ -38,6 +39,7 @@ export const kernels: readonly WasmKernel[] = [
   softcapLogSumExp,
   softcapCrossEntropyGrad,
   nf4Unpack,
+  roundHalf,
 ];
 
 /** Names of the domain kernels among {@link kernels}. */
