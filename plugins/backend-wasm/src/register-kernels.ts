@@ -18,7 +18,7 @@ import { exp, tanh } from './kernels/unary.js';
 import { unsortedSegmentSum } from './kernels/unsorted-segment-sum.js';
 
 /** Every kernel of this package. */
-export const kernels: readonly WasmKernel[] = [
+const kernels: readonly WasmKernel[] = [
   batchMatMul,
   exp,
   tanh,
