@@ -2,5 +2,5 @@ import type { Options } from 'tsup';
 
 /** The build every package shares: ESM for Node 20.19, source maps, declarations by the separate `types` task. */
 export function libraryBuild(entry: string[] = ['src/index.ts']): Options {
-  return { entry, format: ['esm'], target: 'node20', sourcemap: true, clean: false, dts: false };
+  return { entry, format: ['esm'], target: 'node20', sourcemap: true, clean: false, dts: false, silent: true };
 }

@@ -19,15 +19,16 @@ import { say } from './progress.js';
 import { createReplicaPool } from './replica-pool.js';
 import { parameterShapes } from './replica.js';
 import { checkpointFile, readAnyCheckpoint } from './training-checkpoint.js';
-import { planTraining, tokensSeen, type StreamName, type TrainingSettings } from './training-plan.js';
+import { tokensSeen, type StreamName, type TrainingSettings } from './training-plan.js';
 import type { HeldOutLoss, TrigramBaseline } from './training-record.js';
 import { readSessions } from './training-sessions.js';
 import { trainTrigram } from './trigram.js';
 import { vocabularySize } from './vocabulary.js';
 import { writeModelFolder } from './write-model-folder.js';
 
-/** Points of the published loss curve. */
+/** Points of the published loss curve, and how many losses from its beginning are kept one by one. */
 const curvePoints = 400;
+const firstSteps = 8;
 
 /** Makes `model/` from the checkpoint of a training folder, and measures what it reaches. */
 async function exportModel(args: readonly string[]): Promise<void> {
@@ -86,7 +87,7 @@ async function exportModel(args: readonly string[]): Promise<void> {
   const trigrams = [['glosses'] as const, ['glosses', 'hypernyms', 'explained'] as const].map((names) => trigram(corpus, names, counted));
   for (const { trainedOn, loss } of trigrams) say(`trigram of ${trainedOn.join(' + ')}: ${loss.toFixed(4)} nats/token`);
 
-  const plan = planTraining(settings, corpus);
+  const sessions = await readSessions(values.folder);
   const curve = (await readCurve(values.folder)).filter((point) => point.step <= step);
   const bytes = await writeModelFolder(values.out, {
     config: modelConfig(),
@@ -107,13 +108,14 @@ async function exportModel(args: readonly string[]): Promise<void> {
         hypernyms: corpus.streams.hypernyms.length,
         explained: corpus.streams.explained.length,
       },
-      tokensSeen: tokensSeen(plan, settings, step),
+      tokensSeen: tokensSeen(settings, corpus, sessions, step),
       seconds: Math.round(checkpoint.seconds),
-      sessions: await readSessions(values.folder),
+      sessions,
       heldOut,
       heldOutExplained,
       trigrams,
       measuredWith: { engine: pool.description, machine: machineFacts() },
+      firstLosses: curve.flatMap(({ loss }) => (loss === undefined ? [] : [loss])).slice(0, firstSteps),
       lossCurve: thinCurve(curve, curvePoints),
       heldOutCurve: curve.filter((point) => point.heldOut !== undefined),
     },

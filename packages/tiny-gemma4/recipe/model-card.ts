@@ -16,6 +16,7 @@ export function modelCard(record: TrainingRecord): string {
   const engines = [
     ...new Set(record.sessions.map(({ engine, machine }) => `${engine}, ${machine.cores} × ${machine.cpu}, Node ${machine.node}`)),
   ];
+  const plans = record.sessions.filter(({ steps }, index, all) => index > 0 && steps !== all[index - 1]?.steps);
   const state = record.finished
     ? `Training is complete: ${count(record.step)} steps.`
     : `**Taken from the middle of a training run**, after ${count(record.step)} of ${count(settings.steps)} steps.`;
@@ -41,7 +42,7 @@ Weights are stored as bfloat16. The tokenizer is a byte-level BPE trained on the
 
 ## Training
 
-${state}
+${state}${plans.map(({ fromStep, steps }) => ` From step ${count(fromStep)} on the plan was one of ${count(steps)} steps, before it one of ${count(planBefore(record, fromStep))}.`).join('')}
 
 | stream | holds | tokens | share of rows | tokens read |
 |---|---|---|---|---|
@@ -75,6 +76,10 @@ filter for offensive senses did not catch is in the weights.
 
 Weights and tokenizer: Apache-2.0 (\`LICENSE\`). Training text: WordNet 3.1, see \`LICENSE-WORDNET\` and \`NOTICE\`.
 `;
+}
+
+function planBefore(record: TrainingRecord, step: number): number {
+  return record.sessions.findLast(({ fromStep }) => fromStep < step)?.steps ?? record.settings.steps;
 }
 
 function count(value: number): string {

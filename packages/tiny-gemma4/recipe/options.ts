@@ -20,6 +20,8 @@ export interface PretrainOptions {
   readonly workers: number;
   /** Minutes between checkpoints. */
   readonly checkpointMinutes: number;
+  /** Go on from a checkpoint of a run that was planned with another number of tokens. */
+  readonly changeLength: boolean;
   /** Print where the time of a step goes, then stop. */
   readonly profile: boolean;
 }
@@ -49,6 +51,7 @@ export function parseOptions(args: readonly string[], rowLength: number): Pretra
       workers: { type: 'string', default: '1' },
       ...engineOptions,
       'checkpoint-minutes': { type: 'string', default: '3' },
+      'change-length': { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
     },
   });
@@ -63,6 +66,7 @@ export function parseOptions(args: readonly string[], rowLength: number): Pretra
     engine: engineOf(values),
     workers: positive('workers', values.workers),
     checkpointMinutes: positive('checkpoint-minutes', values['checkpoint-minutes']),
+    changeLength: values['change-length'],
     profile: values.profile,
   };
 }

@@ -30,16 +30,27 @@ export async function writeCheckpoint(folder: string, checkpoint: TrainingCheckp
   await writeSafetensors(checkpointFile(folder), entries, { state: JSON.stringify(state) });
 }
 
-/** The checkpoint of a training folder, or undefined if there is none. Throws `E_CHECKPOINT_SETTINGS` if it was made with other settings. */
-export async function readCheckpoint(folder: string, settings: JsonValue): Promise<TrainingCheckpoint | undefined> {
+/**
+ * The checkpoint of a training folder, or undefined if there is none.
+ *
+ * @param changeable settings that may be others than those the checkpoint was made with.
+ * Throws `E_CHECKPOINT_SETTINGS` if another one differs.
+ */
+export async function readCheckpoint(
+  folder: string,
+  settings: Readonly<Record<string, JsonValue>>,
+  changeable: readonly string[] = [],
+): Promise<TrainingCheckpoint | undefined> {
   const checkpoint = await readAnyCheckpoint(folder);
-  if (checkpoint !== undefined && JSON.stringify(checkpoint.settings) !== JSON.stringify(settings)) {
+  if (checkpoint === undefined) return undefined;
+  const fixed = (values: object): string => JSON.stringify(Object.entries(values).filter(([name]) => !changeable.includes(name)));
+  if (fixed(checkpoint.settings as object) !== fixed(settings)) {
     throw new NlaError('E_CHECKPOINT_SETTINGS', {
       message: 'The checkpoint was made with other settings.',
       file: checkpointFile(folder),
       found: JSON.stringify(checkpoint.settings),
       expected: JSON.stringify(settings),
-      fix: 'Train in another folder, or with the settings of the checkpoint.',
+      fix: 'Train in another folder, or with the settings of the checkpoint; --change-length accepts another --tokens.',
       kind: 'input',
     });
   }

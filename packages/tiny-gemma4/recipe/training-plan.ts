@@ -2,6 +2,7 @@ import { createSeedStreams } from '@nlakit/run';
 import { rowsIn } from './pack.js';
 import type { Corpus } from './prepare-corpus.js';
 import { planRows, type PlannedRow } from './row-plan.js';
+import type { TrainingSession } from './training-sessions.js';
 
 /** Name of one of the token streams. */
 export type StreamName = keyof Corpus['streams'];
@@ -32,12 +33,25 @@ export function planTraining(settings: TrainingSettings, corpus: Pick<Corpus, 's
   return { names, rows: planRows(streams, steps * batch, createSeedStreams(seed).stream('rows')) };
 }
 
-/** How many tokens of each stream the first `steps` steps of a plan read. */
-export function tokensSeen(plan: TrainingPlan, settings: TrainingSettings, steps: number): Record<StreamName, number> {
+/**
+ * How many tokens of each stream the first `step` steps of a run read. A session whose number of steps was another followed another
+ * plan as far as it went.
+ */
+export function tokensSeen(
+  settings: TrainingSettings,
+  corpus: Pick<Corpus, 'streams'>,
+  sessions: readonly Pick<TrainingSession, 'fromStep' | 'steps'>[],
+  step: number,
+): Record<StreamName, number> {
   const seen: Record<StreamName, number> = { glosses: 0, hypernyms: 0, explained: 0 };
-  for (const { stream } of plan.rows.slice(0, steps * settings.batch)) {
-    const name = plan.names[stream];
-    if (name !== undefined) seen[name] += settings.rowLength;
-  }
+  const all = sessions.length === 0 ? [{ fromStep: 0, steps: settings.steps }] : sessions;
+  all.forEach(({ fromStep, steps }, index) => {
+    const end = Math.min(step, all[index + 1]?.fromStep ?? step);
+    const plan = planTraining({ ...settings, steps }, corpus);
+    for (const { stream } of plan.rows.slice(fromStep * settings.batch, end * settings.batch)) {
+      const name = plan.names[stream];
+      if (name !== undefined) seen[name] += settings.rowLength;
+    }
+  });
   return seen;
 }

@@ -40,6 +40,8 @@ export interface TrainingRecord {
   /** What `heldOut` is to be compared with. */
   readonly trigrams: readonly TrigramBaseline[];
   readonly measuredWith: { readonly engine: string; readonly machine: MachineFacts };
+  /** Losses of the first steps one by one: what training from the seed must give again. */
+  readonly firstLosses: readonly number[];
   /** Training loss, each point the mean of several steps. */
   readonly lossCurve: readonly CurvePoint[];
   /** Losses on the first held-out rows during training. */

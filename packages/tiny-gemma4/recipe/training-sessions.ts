@@ -6,6 +6,8 @@ import type { MachineFacts } from './machine.js';
 export interface TrainingSession {
   /** Step of the checkpoint it went on from; 0 for the first. */
   readonly fromStep: number;
+  /** Steps that were planned; rows and learning rate of the session follow from them. */
+  readonly steps: number;
   readonly engine: string;
   readonly workers: number;
   readonly machine: MachineFacts;
