@@ -1,5 +1,6 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { NlaError } from '@nlakit/core';
 import type { MachineFacts } from './machine.js';
 
 /** One start of the training program: what computed, and where. */
@@ -23,14 +24,25 @@ export async function appendSession(folder: string, session: TrainingSession): P
   await appendFile(sessionsFile(folder), `${JSON.stringify(session)}\n`);
 }
 
-/** The sessions so far; none if there is no list. */
+/** The sessions so far; none if there is no list. Throws `E_SESSIONS` if the list does not begin with the first step. */
 export async function readSessions(folder: string): Promise<TrainingSession[]> {
-  const text = await readFile(sessionsFile(folder), 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const file = sessionsFile(folder);
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
   });
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as TrainingSession);
+  const lines = text.split('\n').filter((line) => line !== '');
+  const sessions = lines.map((line) => JSON.parse(line) as TrainingSession);
+  const known = sessions.every(({ fromStep, steps }) => Number.isInteger(fromStep) && Number.isInteger(steps));
+  if (sessions.length > 0 && !(known && sessions[0]?.fromStep === 0)) {
+    throw new NlaError('E_SESSIONS', {
+      message: 'The list of sessions does not tell how the training began.',
+      file,
+      found: lines[0] ?? '',
+      expected: 'one line per session with fromStep and steps, the first from step 0',
+      fix: 'Complete the list from the log of the training, or delete it.',
+      kind: 'input',
+    });
+  }
+  return sessions;
 }
