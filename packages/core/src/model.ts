@@ -27,6 +27,8 @@ export interface ModelSpec {
   /** Linears that an adapter can target: module path in the checkpoint to `[out, in]`. */
   readonly linears: ReadonlyMap<string, readonly [out: number, inn: number]>;
   readonly parameters: number;
+  /** Tells these weights and this tokenizer from any other (a hash); absent for models that exist in memory only. */
+  readonly fingerprint?: string;
   /** The model's `config.json`. */
   readonly config: Readonly<Record<string, JsonValue>>;
 }

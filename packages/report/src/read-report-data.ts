@@ -26,8 +26,7 @@ export async function readReportData(folder: string): Promise<ReportData> {
   const { record } = run;
   return {
     name: record.name,
-    baseModel: await baseModelOf(run),
-    layer: numberAt(record.model.options, 'layer') ?? 0,
+    ...(await baseOf(run)),
     seed: record.seed,
     facts: await factsOf(run),
     steps,
@@ -95,11 +94,18 @@ function exampleRows({ rows }: StoredEvaluation): ExampleRow[] {
   );
 }
 
-async function baseModelOf(run: OpenedRun): Promise<string> {
+/** Base model and K, from the newest sidecar; from the config while nothing is trained yet. */
+async function baseOf(run: OpenedRun): Promise<Pick<ReportData, 'baseModel' | 'layer'>> {
   const newest = (await run.steps('av')).at(-1);
-  if (newest !== undefined) return (await readSidecar(join(run.layout.checkpoint('av', newest), 'nla_meta.yaml'))).baseModel;
+  if (newest !== undefined) {
+    const { baseModel, layer } = await readSidecar(join(run.layout.checkpoint('av', newest), 'nla_meta.yaml'));
+    return { baseModel, layer };
+  }
   const source = objectAt(run.record.model.options, '')['source'];
-  return typeof source === 'string' ? source : run.record.model.name;
+  return {
+    baseModel: typeof source === 'string' ? source : run.record.model.name,
+    layer: numberAt(run.record.model.options, 'layer') ?? 0,
+  };
 }
 
 async function factsOf(run: OpenedRun): Promise<ReportData['facts']> {

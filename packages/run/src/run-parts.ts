@@ -46,10 +46,12 @@ export interface RunPartsOptions {
   readonly baseFolder: string;
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** Called once with the loaded model, before anybody gets it; may throw. */
+  readonly checkModel?: (model: Model) => Promise<void>;
 }
 
 /** Creates parts lazily: validating a config or publishing a run never loads weights. */
-export function createRunParts({ plugins, seed, baseFolder, signal, log }: RunPartsOptions): RunParts {
+export function createRunParts({ plugins, seed, baseFolder, signal, log, checkModel }: RunPartsOptions): RunParts {
   const made = new Map<PluginKind, SeamMap[PluginKind]>();
   const seeds = createSeedStreams(seed);
 
@@ -109,7 +111,12 @@ export function createRunParts({ plugins, seed, baseFolder, signal, log }: RunPa
       await backend();
       return (loader ?? missing('model'))();
     },
-    model: () => (loadedModel ??= parts.loader().then((one) => one.load())),
+    model: () =>
+      (loadedModel ??= parts.loader().then(async (one) => {
+        const model = await one.load();
+        await checkModel?.(model);
+        return model;
+      })),
     injector: async () => (injector ?? missing('injector'))(),
     dataset: async () => (dataset ?? missing('dataset'))(),
     trainer: async (role) => create(plugins.trainers[role] ?? missing(`trainers.${role}`)),

@@ -5,6 +5,7 @@ import { resolveRun, checkSource, type RunHost, type RunPreparation } from './re
 import { applyOverrides, type ConfigOverride } from './config-source.js';
 import { differences } from './resolved-run.js';
 import { runLayout, type RunLayout } from './run-layout.js';
+import { holdBaseModel } from './base-model.js';
 import { createRunParts, type RunParts } from './run-parts.js';
 import { openRunFolder, readRunRecord, type RunRecord } from './run-record.js';
 
@@ -131,6 +132,7 @@ function session(folder: string, record: RunRecord, preparation: RunPreparation,
     baseFolder: preparation.configFolder,
     signal,
     log,
+    checkModel: (model) => holdBaseModel(folder, model.spec),
   });
   return {
     record,

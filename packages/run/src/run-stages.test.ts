@@ -17,6 +17,7 @@ import {
   startSession,
   type RunSession,
 } from './index.js';
+import { holdBaseModel } from './base-model.js';
 import { fakeConfig, fakeHost, type FakeJournal } from './test-support/fake-plugins.js';
 
 interface Workplace {
@@ -302,6 +303,16 @@ describe('a reconstructor taken over from another run', () => {
     await expect(verbalizer.open()).rejects.toMatchObject({ code: 'E_RECONSTRUCTOR' });
     const nowhere = await workplace(without.replace('publisher:', 'reconstructor: ./nowhere\npublisher:'));
     await expect(nowhere.open()).rejects.toThrow(/nla\.config\.yaml:\d+:\d+[\s\S]*nowhere/);
+  });
+});
+
+describe('the base model of a run', () => {
+  it('is held: other weights under the same name are refused', async () => {
+    const { folder } = await workplace();
+    await holdBaseModel(folder, { name: 'm', fingerprint: 'a' });
+    await holdBaseModel(folder, { name: 'm', fingerprint: 'a' });
+    await expect(holdBaseModel(folder, { name: 'm', fingerprint: 'b' })).rejects.toMatchObject({ code: 'E_MODEL_CHANGED' });
+    expect(JSON.parse(await readFile(join(folder, 'model.json'), 'utf8'))).toEqual({ name: 'm', fingerprint: 'a' });
   });
 });
 

@@ -42,6 +42,8 @@ export interface Gemma4Options {
   readonly scaleDtype?: ScaleDtype;
   /** Name for sidecars and cards. Default `gemma4`. */
   readonly name?: string;
+  /** Hash of the files the weights come from, if they come from files. */
+  readonly fingerprint?: string;
   /** Largest embedding table kept on the backend, bytes of f32 (default: 1 GiB and, for the per-layer table, 64 MiB). */
   readonly residentBytes?: NonNullable<WeightOptions['residentBytes']>;
 }
@@ -60,7 +62,7 @@ export function createGemma4(options: Gemma4Options & { readonly tensors: Readon
 export function describeGemma4(
   config: Readonly<Record<string, JsonValue>>,
   prefix: string,
-  { name = 'gemma4', scaleDtype = 'f32' }: Pick<Gemma4Options, 'name' | 'scaleDtype'> = {},
+  { name = 'gemma4', scaleDtype = 'f32', fingerprint }: Pick<Gemma4Options, 'name' | 'scaleDtype' | 'fingerprint'> = {},
 ): ModelSpec {
   const architecture = parseGemma4Config(config);
   const linears = new Map<string, readonly [number, number]>();
@@ -77,6 +79,7 @@ export function describeGemma4(
     hookPoints: architecture.layers.map(({ index }) => blockOutput(index)),
     linears,
     parameters: parameterCount(architecture),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
     config,
   };
 }

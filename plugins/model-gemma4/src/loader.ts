@@ -4,6 +4,7 @@ import { NlaError, type JsonValue, type ModelLoader, type ModelSource, type Mode
 import { openModelFolder } from '@nlakit/safetensors';
 import { parseGemma4Config } from './config.js';
 import { describeGemma4, gemma4FromSource, type Gemma4Model, type Gemma4Options, type ScaleDtype } from './gemma4-model.js';
+import { modelFingerprint } from './model-fingerprint.js';
 import { resolveSource } from './resolve-source.js';
 import { readTokenizer } from './tokenizer.js';
 import { checkpointSource } from './weight-source.js';
@@ -48,7 +49,7 @@ export function createGemma4Loader(options: Gemma4LoaderOptions): Gemma4Loader {
         kind: 'input',
       });
     }
-    return { folder, name, config, ...(scaleDtype === undefined ? {} : { scaleDtype }) };
+    return { folder, name, config, fingerprint: await modelFingerprint(folder), ...(scaleDtype === undefined ? {} : { scaleDtype }) };
   };
   return {
     async describe(source): Promise<ModelSpec> {

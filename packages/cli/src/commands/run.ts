@@ -10,7 +10,7 @@ export async function run(context: CommandContext, _options: unknown, config = '
     const result = await runAllStages(session, async (folder) => (await import('@nlakit/report')).writeReport(folder));
     const evaluations = result.evaluations.map(({ evaluation: { id, step, headline } }) => ({ evaluator: id, step, headline }));
     context.print({ run: session.layout.folder, trained: result.trained, evaluations, report: result.report }, () =>
-      [headlineTable(evaluations), `run: ${session.layout.folder}`, ...result.report.map((file) => `report: ${file}`)].join('\n'),
+      [headlineTable(evaluations), '', `run:    ${session.layout.folder}`, `report: ${result.report[0] ?? 'none'}`].join('\n'),
     );
   });
 }

@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NlaError, type ModelSpec } from '@nlakit/core';
+import { writeFileAtomically } from './file-writing.js';
+
+/**
+ * Holds a run to one base model: the first load writes the model's name and fingerprint to `model.json`, every later one is compared
+ * with it. Adapters and activations of other weights would be wrong without anything failing. Throws `E_MODEL_CHANGED`.
+ */
+export async function holdBaseModel(runFolder: string, spec: Pick<ModelSpec, 'name' | 'fingerprint'>): Promise<void> {
+  if (spec.fingerprint === undefined) return;
+  const file = join(runFolder, 'model.json');
+  let recorded: { readonly name: string; readonly fingerprint: string } | undefined;
+  try {
+    recorded = JSON.parse(await readFile(file, 'utf8')) as { name: string; fingerprint: string };
+  } catch {
+    // The first load of the model in this run.
+  }
+  if (recorded === undefined) {
+    await writeFileAtomically(file, `${JSON.stringify({ name: spec.name, fingerprint: spec.fingerprint }, null, 2)}\n`);
+    return;
+  }
+  if (recorded.fingerprint === spec.fingerprint) return;
+  throw new NlaError('E_MODEL_CHANGED', {
+    message: 'The base model is not the one this run was made with: its weights or its tokenizer have changed.',
+    file,
+    found: `${spec.name}, fingerprint ${spec.fingerprint}`,
+    expected: `${recorded.name}, fingerprint ${recorded.fingerprint}`,
+    fix: 'Put the old model back, or start a run in another folder.',
+    kind: 'input',
+  });
+}
