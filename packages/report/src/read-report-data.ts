@@ -99,7 +99,7 @@ async function baseOf(run: OpenedRun): Promise<Pick<ReportData, 'baseModel' | 'l
   const newest = (await run.steps('av')).at(-1);
   if (newest !== undefined) {
     const { baseModel, layer } = await readSidecar(join(run.layout.checkpoint('av', newest), 'nla_meta.yaml'));
-    return { baseModel, layer };
+    if (layer !== null) return { baseModel, layer };
   }
   const source = objectAt(run.record.model.options, '')['source'];
   return {
