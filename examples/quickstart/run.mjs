@@ -5,8 +5,8 @@ import { runFigures, showTargets, shown, writeResults } from '../lib/results.mjs
 
 const started = performance.now();
 const run = 'runs/quickstart';
-await nla('run', 'examples/quickstart/nla.config.yaml', '--run-dir', run);
-await nla('publish', run, '--to', 'directory', '--repo', 'nlakit/quickstart');
+await nla(['run', 'examples/quickstart/nla.config.yaml', '--run-dir', run]);
+await nla(['publish', run, '--to', 'directory', '--repo', 'nlakit/quickstart']);
 const seconds = (performance.now() - started) / 1000;
 
 const figures = runFigures(run);

@@ -7,9 +7,14 @@ import { keepReport, runFigures, showTargets, shown, writeResults } from '../lib
 const started = performance.now();
 const run = 'runs/tiny-trajectory';
 const twinRun = 'runs/tiny-trajectory-blind';
-await nla('run', 'examples/tiny-trajectory/nla.config.yaml', '--run-dir', run);
-await nla('run', 'examples/tiny-trajectory/blind-twin.config.yaml', '--run-dir', twinRun);
-await nla('publish', run, '--to', 'directory', '--repo', 'nlakit/tiny-trajectory');
+// Data and AR first; then the AV and its blind twin, which share both, beside each other: one core each.
+const config = ['examples/tiny-trajectory/nla.config.yaml', '--run-dir', run];
+await nla(['train', ...config, '--role', 'ar', '--resume']);
+await Promise.all([
+  nla(['run', ...config]),
+  nla(['run', 'examples/tiny-trajectory/blind-twin.config.yaml', '--run-dir', twinRun], { log: 'runs/tiny-trajectory-blind.log' }),
+]);
+await nla(['publish', run, '--to', 'directory', '--repo', 'nlakit/tiny-trajectory']);
 const seconds = (performance.now() - started) / 1000;
 
 const figures = runFigures(run);
