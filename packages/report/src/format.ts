@@ -5,6 +5,12 @@ export function formatNumber(value: number): string {
   return value.toFixed(3).replace('-', '−');
 }
 
+/** A figure of unknown kind: whole numbers as they are, small ones with two digits that count, the rest with three decimals. */
+export function formatFigure(value: number): string {
+  if (Number.isInteger(value)) return String(value).replace('-', '−');
+  return Math.abs(value) < 0.001 ? value.toPrecision(2).replaceAll('-', '−') : formatNumber(value);
+}
+
 /** A difference: as {@link formatNumber}, with its sign. */
 export function formatSigned(value: number): string {
   return `${value >= 0 ? '+' : ''}${formatNumber(value)}`;

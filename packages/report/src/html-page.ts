@@ -1,4 +1,6 @@
-import { escapeHtml, formatEstimate, formatNumber, formatSigned } from './format.js';
+import type { Figures } from '@nlakit/core';
+import { stringify } from 'yaml';
+import { escapeHtml, formatEstimate, formatFigure, formatNumber, formatSigned } from './format.js';
 import type { ReportData, StepEvaluation } from './report-data.js';
 import { lastEvaluation, summarySentences } from './summary-lines.js';
 
@@ -12,7 +14,10 @@ h2 { font-size: 19px; margin: 44px 0 10px; padding-bottom: 6px; border-bottom: 1
 p { margin: 8px 0; max-width: 78ch; }
 .muted { color: var(--muted); }
 .lead { font-size: 16px; }
-figure { margin: 16px 0; overflow-x: auto; }
+figure, .scroll { margin: 16px 0; overflow-x: auto; }
+.scroll table { margin: 0; }
+.fit { width: auto; min-width: 40%; }
+.fit td { padding-top: 4px; padding-bottom: 4px; }
 figure svg { max-width: 100%; height: auto; }
 table { border-collapse: collapse; width: 100%; margin: 12px 0; font-size: 14px; }
 th { text-align: left; font-weight: 600; color: var(--muted); border-bottom: 1px solid var(--line); padding: 6px 10px 6px 0; vertical-align: bottom; }
@@ -23,6 +28,7 @@ mark { background: #fff1c2; border-radius: 3px; padding: 0 2px; }
 .facts dt { color: var(--muted); }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
 .good { color: #00734f; } .bad { color: #b3400e; }
+summary { cursor: pointer; color: var(--muted); }
 pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: 14px; overflow-x: auto; font-size: 12.5px; }
 .explanation { font-family: ui-monospace, SFMono-Regular, Menlo, 'DejaVu Sans Mono', monospace; font-size: 12.5px; }
 ul { margin: 8px 0; padding-left: 20px; }
@@ -58,12 +64,16 @@ ${last === undefined ? '' : conditionTable(last)}
 ${last === undefined ? '' : exampleTable(last)}
 <h2>Set-up</h2>
 <dl class="facts">${data.facts.map(([label, value]) => `<dt>${escapeHtml(label)}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>
-${data.health.length > 0 ? healthTable(data) : ''}
+${healthTables(data)}
+${otherTables(data)}
 ${data.warnings.length > 0 ? `<h2>Warnings of the run</h2><ul>${data.warnings.map((warning) => `<li>${escapeHtml(warning)}</li>`).join('')}</ul>` : ''}
 <h2>How to read this</h2>
 <p>The AV (verbalizer) is given one residual-stream vector in place of a token embedding and writes an explanation. The AR (reconstructor) reads only that explanation and predicts the vector. <b>AV_OUT</b> is that round trip. <b>SHUFFLED</b> gives the AR another row's AV explanation, <b>EMPTY</b> none, <b>GOLD</b> the teacher's; <b>MEAN</b> is the best constant vector. Cosines mean nothing without MEAN beside them; <b>fve_nrm</b> (fraction of variance explained by direction, 0 for no better than the variance, negative for worse) is the figure to compare across models. Explanations can be fluent and wrong.</p>
 <h2>Resolved configuration</h2>
-<pre>${escapeHtml(JSON.stringify(data.configuration, null, 2))}</pre>
+<p class="muted">Every option with its value, defaults filled in. As a config file it makes this run again.</p>
+<details><summary>show the configuration</summary>
+<pre>${escapeHtml(stringify(data.configuration, { lineWidth: 0 }))}</pre>
+</details>
 </main>
 </body>
 </html>
@@ -87,7 +97,7 @@ function trajectoryTable(evaluations: readonly StepEvaluation[]): string {
   };
   const names = ['AV_OUT', 'GOLD', 'SHUFFLED', 'EMPTY', 'MEAN'];
   return `<h2>H5 at every measured checkpoint</h2>
-<table><thead><tr><th class="number">step</th><th class="number">rows</th>${names.map((name) => `<th class="number">${name}</th>`).join('')}<th class="number">AV_OUT fve_nrm</th><th class="number">AV_OUT − SHUFFLED [95 %]</th><th class="number">AV_OUT − MEAN [95 %]</th></tr></thead>
+<div class="scroll"><table><thead><tr><th class="number">step</th><th class="number">rows</th>${names.map((name) => `<th class="number">${name}</th>`).join('')}<th class="number">AV_OUT fve_nrm</th><th class="number">AV_OUT − SHUFFLED [95 %]</th><th class="number">AV_OUT − MEAN [95 %]</th></tr></thead>
 <tbody>${evaluations
     .map(
       (evaluation) =>
@@ -97,7 +107,7 @@ function trajectoryTable(evaluations: readonly StepEvaluation[]): string {
             '',
           )}<td class="number">${fveOf(evaluation)}</td><td class="number">${differenceOf(evaluation, 'SHUFFLED')}</td><td class="number">${differenceOf(evaluation, 'MEAN')}</td></tr>`,
     )
-    .join('\n')}</tbody></table>`;
+    .join('\n')}</tbody></table></div>`;
 }
 
 function conditionTable(evaluation: StepEvaluation): string {
@@ -114,7 +124,7 @@ function conditionTable(evaluation: StepEvaluation): string {
 function exampleTable(evaluation: StepEvaluation): string {
   if (evaluation.examples.length === 0) return '';
   return `<h2>Examples at step ${evaluation.step}</h2>
-<p class="muted">Held-out rows, evenly spaced by cosine from best to worst, so that failures show. The marked token is where the vector was read.</p>
+<p class="muted">Held-out rows sorted by cosine, taken at even distances from the best to the worst, so that failures show. The marked token is where the vector was read.</p>
 <table><thead><tr><th style="width:30%">source text</th><th>gold explanation</th><th>AV explanation</th><th class="number">cosine</th><th class="number">minus shuffled</th></tr></thead>
 <tbody>${evaluation.examples
     .map(
@@ -130,22 +140,33 @@ function markToken(text: string, token: string): string {
   return `${escapeHtml(text.slice(0, text.length - trimmed.length))}<mark>${escapeHtml(trimmed)}</mark>`;
 }
 
-function healthTable(data: ReportData): string {
-  const roles = (['av', 'ar'] as const).filter((role) => data.health.some((point) => point.role === role));
-  return roles
+function healthTables({ health }: ReportData): string {
+  return (['av', 'ar'] as const)
     .map((role) => {
-      const points = data.health.filter((point) => point.role === role);
-      const columns = [...new Set(points.flatMap((point) => Object.keys(point.figures)))];
-      return `<h2>Health of the ${role.toUpperCase()} at its checkpoints</h2>
-<table><thead><tr><th class="number">step</th>${columns.map((column) => `<th class="number">${escapeHtml(column)}</th>`).join('')}</tr></thead>
-<tbody>${points
-        .map(
-          (point) =>
-            `<tr><td class="number">${point.step}</td>${columns
-              .map((column) => `<td class="number">${point.figures[column] === undefined ? '' : formatNumber(point.figures[column])}</td>`)
-              .join('')}</tr>`,
-        )
-        .join('\n')}</tbody></table>`;
+      const points = health.filter((point) => point.role === role);
+      if (points.length === 0) return '';
+      return `<h2>Health of the ${role.toUpperCase()} at its checkpoints</h2>\n${figuresTable(points)}`;
     })
     .join('\n');
+}
+
+function otherTables({ others }: ReportData): string {
+  return [...new Set(others.map(({ evaluator }) => evaluator))]
+    .map((id) => {
+      const points = others.filter(({ evaluator }) => evaluator === id).map(({ step, headline }) => ({ step, figures: headline }));
+      return `<h2>${escapeHtml(id)}</h2>\n${figuresTable(points)}`;
+    })
+    .join('\n');
+}
+
+/** A row a figure, a column a step: figures are many and have long names, steps are few. */
+function figuresTable(points: readonly { readonly step: number; readonly figures: Figures }[]): string {
+  const names = [...new Set(points.flatMap(({ figures }) => Object.keys(figures)))];
+  const cell = (value: number | undefined): string => `<td class="number">${value === undefined ? '' : formatFigure(value)}</td>`;
+  return `<div class="scroll"><table class="fit"><thead><tr><th>step</th>${points
+    .map(({ step }) => `<th class="number">${step}</th>`)
+    .join('')}</tr></thead>
+<tbody>${names
+    .map((name) => `<tr><td>${escapeHtml(name)}</td>${points.map(({ figures }) => cell(figures[name])).join('')}</tr>`)
+    .join('\n')}</tbody></table></div>`;
 }

@@ -16,19 +16,19 @@ export interface CardLicense {
  */
 export function modelCard(
   data: ReportData,
-  license: CardLicense,
   figures: readonly { readonly name: string; readonly title: string }[] = [],
+  license?: CardLicense,
 ): string {
   const last = lastEvaluation(data);
   const steps = [...new Set(data.health.filter((point) => point.role === 'av').map((point) => point.step))];
   const lines = [
     '---',
-    `license: ${license.id}`,
-    ...(license.name === undefined ? [] : [`license_name: ${license.name}`]),
-    ...(license.link === undefined ? [] : [`license_link: ${license.link}`]),
+    ...(license === undefined ? [] : [`license: ${license.id}`]),
+    ...(license?.name === undefined ? [] : [`license_name: ${license.name}`]),
+    ...(license?.link === undefined ? [] : [`license_link: ${license.link}`]),
     'language: en',
-    `base_model: ${JSON.stringify(data.baseModel)}`,
-    'base_model_relation: adapter',
+    // The Hub knows its own ids only; an npm data package or a folder is named in the text.
+    ...(/^[\w.-]+\/[\w.-]+$/.test(data.baseModel) ? [`base_model: ${data.baseModel}`, 'base_model_relation: adapter'] : []),
     'library_name: peft',
     'pipeline_tag: text-generation',
     'tags: [natural-language-autoencoder, nla, interpretability, mechanistic-interpretability, peft, lora, training-trajectory, research-artifact]',

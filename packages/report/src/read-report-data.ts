@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { Estimate, JsonValue } from '@nlakit/core';
-import { openRun, type OpenedRun, type RunRecord, type StoredEvaluation } from '@nlakit/run';
+import { openRun, type OpenedRun, type ResolvedSlot, type RunRecord, type StoredEvaluation } from '@nlakit/run';
 import { readSidecar } from '@nlakit/sidecar';
+import { withoutMachinePaths } from './machine-paths.js';
 import type { ConditionPoint, DifferencePoint, ExampleRow, HealthPoint, ReportData, StepEvaluation, StepPoint } from './report-data.js';
 
 /** How many examples a report shows. */
@@ -22,8 +23,12 @@ export async function readReportData(folder: string): Promise<ReportData> {
     }
     if (event.type === 'checkpoint' && event.reason === 'save') health.push({ role: event.role, step: event.step, figures: event.health });
   }
-  const evaluations = (await run.evaluations()).flatMap((stored) => stepEvaluation(stored)).sort((a, b) => a.step - b.step);
   const { record } = run;
+  const stored = (await run.evaluations()).sort((a, b) => a.step - b.step);
+  const compared = stored.flatMap((evaluation) => stepEvaluation(evaluation));
+  // Two evaluators in one figure would look like one trajectory; the first of the config has the figures.
+  const first = record.evaluators.map(({ id }) => id).find((id) => compared.some(({ evaluator }) => evaluator === id));
+  const evaluations = compared.filter(({ evaluator }) => evaluator === (first ?? compared[0]?.evaluator));
   return {
     name: record.name,
     ...(await baseOf(run)),
@@ -32,7 +37,10 @@ export async function readReportData(folder: string): Promise<ReportData> {
     steps,
     health,
     evaluations,
-    warnings: [...warnings],
+    others: stored
+      .filter(({ id, step }) => !evaluations.some((shown) => shown.evaluator === id && shown.step === step))
+      .map(({ id, step, headline }) => ({ evaluator: id, step, headline })),
+    warnings: [...warnings].map((warning) => withoutMachinePaths(warning) as string),
     configuration: configurationOf(record),
   };
 }
@@ -119,7 +127,7 @@ async function factsOf(run: OpenedRun): Promise<ReportData['facts']> {
     ['AR trainer', record.trainers.ar],
     ['AV trainer', record.trainers.av],
   ] as const) {
-    if (slot !== undefined) facts.push([label, `${slot.name} ${slot.version}${describeOptions(slot.given)}`]);
+    if (slot !== undefined) facts.push([label, `${slot.name} ${slot.version}${describeOptions(withoutMachinePaths(slot.given))}`]);
   }
   for (const [label, split] of [
     ['AV training rows', 'avSft'],
@@ -129,7 +137,7 @@ async function factsOf(run: OpenedRun): Promise<ReportData['facts']> {
     const found = run.split(split);
     if (found !== undefined) facts.push([label, String(found.rows)]);
   }
-  facts.push(['Seed', String(record.seed)], ['Created', record.createdAt]);
+  facts.push(['Seed', String(record.seed)], ['Run hash', record.hash], ['Created', record.createdAt]);
   facts.push([
     'Machine',
     `${record.machine.cpu}, ${record.machine.cores} cores, Node ${record.machine.node.replace(/^v/, '')}, ${record.machine.platform}`,
@@ -151,10 +159,24 @@ function describeOptions(options: JsonValue): string {
 }
 
 function configurationOf(record: RunRecord): JsonValue {
-  const { backend, quantizer, model, injector, dataset, trainers, evaluators, overrides, seed, hash } = record;
-  return JSON.parse(
-    JSON.stringify({ seed, hash, backend, quantizer, model, injector, dataset, trainers, evaluators, overrides }),
-  ) as JsonValue;
+  const slot = (one: ResolvedSlot | undefined): JsonValue | undefined =>
+    one && { use: one.use, ...(Object.keys(objectAt(one.options, '')).length === 0 ? {} : { options: one.options }) };
+  const { backend, quantizer, model, injector, dataset, trainers, reconstructor, evaluators, seed, name } = record;
+  const config = {
+    schema: 1,
+    name,
+    seed,
+    backend: slot(backend),
+    quantizer: slot(quantizer),
+    model: slot(model),
+    injector: slot(injector),
+    dataset: slot(dataset),
+    trainers: { ar: slot(trainers.ar), av: slot(trainers.av) },
+    reconstructor: reconstructor?.path,
+    evaluators: evaluators.map((one) => ({ id: one.id, ...objectAt(slot(one), '') })),
+  };
+  // What is absent is left out on the way through JSON.
+  return withoutMachinePaths(JSON.parse(JSON.stringify(config)) as JsonValue);
 }
 
 function estimate(value: Readonly<Record<string, JsonValue>>): Estimate | undefined {

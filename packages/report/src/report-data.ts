@@ -65,9 +65,11 @@ export interface ReportData {
   readonly facts: readonly (readonly [label: string, value: string])[];
   readonly steps: readonly StepPoint[];
   readonly health: readonly HealthPoint[];
-  /** In step order. */
+  /** Of the first evaluator that compares conditions, in step order. */
   readonly evaluations: readonly StepEvaluation[];
+  /** Headlines of all other evaluations, in step order. */
+  readonly others: readonly { readonly evaluator: string; readonly step: number; readonly headline: Figures }[];
   readonly warnings: readonly string[];
-  /** The resolved configuration, shown at the end. */
+  /** The resolved configuration as a config file would hold it, without paths of this machine. */
   readonly configuration: JsonValue;
 }

@@ -27,7 +27,13 @@ export function summarySentences(data: ReportData): string[] {
   const mean = difference('MEAN');
   if (mean !== undefined) {
     sentences.push(
-      `Against the MEAN vector, the best constant and no text at all, the difference is ${formatEstimate(mean, true)}: ${mean.low > 0 ? 'reading the explanation beats guessing the average' : 'guessing the average does as well'}.`,
+      `Against the MEAN vector, the best constant and no text at all, the difference is ${formatEstimate(mean, true)}: ${
+        mean.low > 0
+          ? 'reading the explanation beats guessing the average'
+          : mean.high < 0
+            ? 'guessing the average does better'
+            : 'guessing the average does as well'
+      }.`,
     );
   }
   const topic = difference('SWAP_TOPIC');
@@ -35,7 +41,7 @@ export function summarySentences(data: ReportData): string[] {
   if (topic !== undefined) {
     sentences.push(
       `Taking only the topic and hypernym from another row's explanation costs ${formatEstimate(topic, true)}${lastWord === undefined ? '' : `; taking only the last word costs ${formatEstimate(lastWord, true)}`}. ${
-        lastWord !== undefined && lastWord.value > 2 * topic.value
+        lastWord !== undefined && lastWord.low > 0 && lastWord.value > 2 * topic.value
           ? 'So most of the effect is the last word read; the semantic share is the smaller part.'
           : ''
       }`.trim(),

@@ -13,7 +13,7 @@ import type { ReportData } from './report-data.js';
 
 /** Options of {@link writeReport}. */
 export interface ReportOptions {
-  /** Licence stated in the card's front matter. Adapters of a Gemma model fall under Gemma's terms: the default. */
+  /** Licence stated in the card's front matter, usually that of the base model. Without it the card states none. */
   readonly license?: CardLicense;
 }
 
@@ -29,7 +29,6 @@ export interface WrittenReport {
  * Everything comes from files of the run; what was not measured is left out. Throws `E_RUN_MISSING`, `E_WRITE`.
  */
 export async function writeReport(runFolder: string, options: ReportOptions = {}): Promise<WrittenReport> {
-  const { license = { id: 'gemma' } } = options;
   const data = await readReportData(runFolder);
   const folder = join(runFolder, 'report');
   const files: string[] = [];
@@ -46,7 +45,7 @@ export async function writeReport(runFolder: string, options: ReportOptions = {}
     await write(`figures/${name}.svg`, svg);
     await write(`figures/${name}.png`, renderPng(svg));
   }
-  await write('README.md', modelCard(data, license, figures));
+  await write('README.md', modelCard(data, figures, options.license));
   return { files, page: join(folder, 'index.html') };
 }
 

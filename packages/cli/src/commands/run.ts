@@ -7,7 +7,7 @@ import { headlineTable } from '../headline-table.js';
 /** `nla run`: all stages, those done under the same hash skipped. */
 export async function run(context: CommandContext, _options: unknown, config = ''): Promise<undefined> {
   await withSession(context, config, 'run', async (session) => {
-    const result = await runAllStages(session, async (folder) => (await import('@nlakit/report')).writeReport(folder));
+    const result = await runAllStages(session, async (folder) => (await import('../write-run-report.js')).writeRunReport(folder));
     const evaluations = result.evaluations.map(({ evaluation: { id, step, headline } }) => ({ evaluator: id, step, headline }));
     context.print({ run: session.layout.folder, trained: result.trained, evaluations, report: result.report }, () =>
       [headlineTable(evaluations), '', `run:    ${session.layout.folder}`, `report: ${result.report[0] ?? 'none'}`].join('\n'),

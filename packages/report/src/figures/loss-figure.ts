@@ -2,7 +2,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import type { StepPoint } from '../report-data.js';
 import { FIGURE_CONFIG } from './theme.js';
 
-const ROLE_TITLES = { av: 'AV: cross-entropy, nats per response token', ar: 'AR: 2 (1 - cosine)' } as const;
+const ROLE_TITLES = { av: 'AV: cross-entropy, nats per response token', ar: 'AR: 2 (1 − cosine)' } as const;
 
 /** Training loss of every step as dots with a running mean over them, one panel a role. */
 export function lossFigure(points: readonly StepPoint[]): TopLevelSpec {
@@ -12,10 +12,12 @@ export function lossFigure(points: readonly StepPoint[]): TopLevelSpec {
     title: { text: 'Training loss', subtitle: 'dots: each step; line: mean of the last ten steps' },
     hconcat: roles.map((role) => ({
       title: { text: ROLE_TITLES[role], fontSize: 12, fontWeight: 'normal' as const },
-      width: 330,
+      width: 400,
       height: 220,
       data: { values: smooth(points.filter((point) => point.role === role)) },
-      encoding: { x: { field: 'step', type: 'quantitative' as const, title: 'step', axis: { tickMinStep: 1 } } },
+      encoding: {
+        x: { field: 'step', type: 'quantitative' as const, title: 'step', scale: { nice: false }, axis: { tickMinStep: 1, tickCount: 6 } },
+      },
       layer: [
         {
           mark: { type: 'circle' as const, size: 10, opacity: 0.35, color: '#0072b2' },

@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { StepEvaluation } from '../report-data.js';
+import { stepAxis } from './step-axis.js';
 import { CONDITION_COLORS, FIGURE_CONFIG } from './theme.js';
 
 /** The trajectory: each condition's mean cosine over the checkpoints, and beside it `AV_OUT - SHUFFLED` with its interval. */
@@ -21,13 +22,13 @@ export function trajectoryFigure(evaluations: readonly StepEvaluation[]): TopLev
       .filter((point) => point.against === 'SHUFFLED')
       .map((point) => ({ step: point.step, value: point.difference.value, low: point.difference.low, high: point.difference.high })),
   );
-  const x = { field: 'step', type: 'quantitative' as const, title: 'AV training step', axis: { tickMinStep: 1 } };
+  const x = stepAxis(evaluations.map(({ step }) => step));
   return {
     config: FIGURE_CONFIG,
     title: { text: 'The trajectory', subtitle: 'bands and whiskers: 95 % intervals over rows' },
     hconcat: [
       {
-        width: 360,
+        width: 470,
         height: 240,
         data: { values: conditions },
         encoding: {
@@ -52,8 +53,8 @@ export function trajectoryFigure(evaluations: readonly StepEvaluation[]): TopLev
         ],
       },
       {
-        title: { text: 'AV_OUT - SHUFFLED', fontSize: 12, fontWeight: 'normal' as const },
-        width: 260,
+        title: { text: 'AV_OUT − SHUFFLED', fontSize: 12, fontWeight: 'normal' as const },
+        width: 330,
         height: 240,
         data: { values: differences },
         layer: [

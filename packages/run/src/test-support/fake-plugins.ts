@@ -4,6 +4,7 @@ import {
   type Backend,
   type Dataset,
   type DatasetSplit,
+  type Evaluation,
   type Evaluator,
   type Injector,
   type Model,
@@ -37,6 +38,8 @@ function unused(): never {
 /** What the fakes did, to be looked at by a test. */
 export interface FakeJournal {
   readonly done: string[];
+  /** What the fake evaluator measures at a step, in place of two rows that say nothing. */
+  measure?: (step: number) => Partial<Pick<Evaluation, 'rows' | 'summary' | 'headline' | 'warnings'>>;
   /** Called by the fake trainer after each step. */
   afterStep?: (role: string, step: number) => void;
 }
@@ -208,15 +211,17 @@ const evaluator = (journal: FakeJournal): Evaluator => ({
   name: 'fake',
   evaluate({ stepFolder, rows }) {
     journal.done.push(`eval ${stepFolder.slice(-6)}`);
+    const step = Number(stepFolder.slice(-6));
     return Promise.resolve({
       evaluator: '@fake/evaluator',
       version: '1.0.0',
-      step: Number(stepFolder.slice(-6)),
+      step,
       rows: Array.from({ length: rows ?? 2 }, (_, index) => ({ id: `r${index}`, cos: 0.5 })),
       summary: {},
       headline: { cos: 0.5 },
       provenance: {},
       warnings: [{ code: 'W_FAKE', message: 'made up' }],
+      ...journal.measure?.(step),
     });
   },
 });

@@ -1,0 +1,162 @@
+import { mkdtemp, readFile, readdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { JsonValue } from '@nlakit/core';
+import { runAllStages, startSession } from '@nlakit/run';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { fakeConfig, fakeHost, type FakeJournal } from '../../run/src/test-support/fake-plugins.js';
+import { writeReport } from './index.js';
+
+const estimate = (value: number): JsonValue => ({ value, low: value - 0.05, high: value + 0.04 });
+const nasty = '<script>alert("x")</script> & | pipe';
+
+/** 40 rows whose cosines are 0.00, 0.02, …, 0.78, not in order. */
+const rows = Array.from({ length: 40 }, (_, index) => {
+  const cosine = ((index * 7) % 40) / 50;
+  return {
+    id: `r${index}`,
+    text: index === 0 ? nasty : `text number ${index} ends here`,
+    token: index === 0 ? 'pipe' : ' here',
+    gold: `gold ${index}`,
+    explanation: `said ${index}`,
+    cosines: { AV_OUT: cosine, SHUFFLED: 0.1 },
+  };
+});
+
+function measure(step: number): ReturnType<NonNullable<FakeJournal['measure']>> {
+  return {
+    rows,
+    headline: { n: 40, avOut: step / 10 },
+    summary: {
+      conditions: {
+        AV_OUT: { cosine: estimate(0.1 * step + 0.0123), fveNrm: 0.2345, meaning: 'the round trip' },
+        GOLD: { cosine: estimate(0.8765), fveNrm: 0.5 },
+        SHUFFLED: { cosine: estimate(0.1) },
+        EMPTY: { cosine: estimate(0.2) },
+        MEAN: { cosine: estimate(0.55) },
+      },
+      differences: { SHUFFLED: estimate(0.1 * step - 0.0877), MEAN: estimate(-0.3) },
+    },
+    warnings: [{ code: 'W_FAKE', message: 'no file /srv/models/secret place/rows.parquet was found' }],
+  };
+}
+
+async function finishedRun(journal: FakeJournal, config = fakeConfig): Promise<string> {
+  const root = await mkdtemp(join(tmpdir(), 'nla-report-'));
+  await writeFile(join(root, 'nla.config.yaml'), config);
+  const session = await startSession(join(root, 'nla.config.yaml'), { host: fakeHost(journal), runFolder: join(root, 'run') });
+  await runAllStages(session);
+  return join(root, 'run');
+}
+
+describe('writeReport', () => {
+  let folder: string;
+  let page: string;
+  let card: string;
+
+  beforeAll(async () => {
+    const config = fakeConfig.replace('source: x', 'source: /srv/models/base model/gemma-x');
+    folder = await finishedRun({ done: [], measure }, config);
+    await writeReport(folder, { license: { id: 'apache-2.0' } });
+    page = await readFile(join(folder, 'report/index.html'), 'utf8');
+    card = await readFile(join(folder, 'report/README.md'), 'utf8');
+  });
+
+  it('shows the numbers of the stored evaluations at every step', () => {
+    for (const step of [2, 4, 5]) {
+      const cosine = (0.1 * step + 0.0123).toFixed(3);
+      const difference = (0.1 * step - 0.0877).toFixed(3);
+      expect(page).toContain(`<td class="number">${step}</td><td class="number">40</td><td class="number">${cosine}</td>`);
+      expect(page).toContain(`+${difference} [`);
+      expect(card).toContain(`| ${step} | 40 | ${cosine} | 0.876 | 0.100 | 0.200 | 0.550 | 0.234 | +${difference} [`);
+    }
+    expect(page).toContain('At step 5, AV_OUT − SHUFFLED is +0.412 [+0.362, +0.452] in cosine over 40 held-out rows.');
+    expect(page).toContain('guessing the average does better');
+    expect(page).toContain('the round trip');
+  });
+
+  it('spreads its examples from the best row to the worst', () => {
+    const cosines = [...card.matchAll(/\| (?:gold \d+) \| said \d+ \| (\d\.\d{3}) \|/g)].map((match) => Number(match[1]));
+    expect(cosines).toHaveLength(12);
+    expect(cosines[0]).toBe(0.78);
+    expect(cosines.at(-1)).toBe(0);
+    expect(cosines).toEqual([...cosines].sort((a, b) => b - a));
+    const gaps = cosines.slice(1).map((cosine, index) => (cosines[index] ?? 0) - cosine);
+    expect(Math.max(...gaps)).toBeLessThan(0.09);
+  });
+
+  it('escapes what texts hold and marks the token', () => {
+    expect(page).not.toContain('<script>');
+    expect(page).toContain('&#60;script&#62;alert(&#34;x&#34;)&#60;/script&#62; &#38; | <mark>pipe</mark>');
+    expect(card).toContain('&lt;script>alert("x")&lt;/script> & \\| pipe');
+  });
+
+  it('is one file that fetches nothing', () => {
+    expect(page).not.toMatch(/<(?:script|link|img|iframe)\b/);
+    expect(page).not.toMatch(/(?:src|href)="(?!#)/);
+    expect(page.match(/<svg/g)).toHaveLength(3);
+  });
+
+  it('holds no path of this machine', () => {
+    for (const text of [page, card]) {
+      for (const path of [folder, tmpdir(), '/srv', 'secret place', 'base model/']) expect(text).not.toContain(path);
+    }
+    expect(page).toContain('source: …/gemma-x');
+    expect(page).toContain('no file …/rows.parquet was found');
+  });
+
+  it('shows the resolved configuration as a config file', () => {
+    const block = /<pre>([\s\S]*?)<\/pre>/.exec(page)?.[1] ?? '';
+    const text = block.replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
+    expect(parse(text)).toMatchObject({
+      schema: 1,
+      name: 'fake-run',
+      seed: 7,
+      trainers: { ar: { use: '@fake/trainer#ar', options: { steps: 3, saveEvery: 2 } } },
+      evaluators: [{ id: 'h5', options: { rows: 3 } }],
+    });
+  });
+
+  it('draws figures as SVG and as PNG of their size', async () => {
+    expect(await readdir(join(folder, 'report/figures'))).toEqual(
+      ['h5', 'loss', 'trajectory'].flatMap((name) => [`${name}.png`, `${name}.svg`]),
+    );
+    for (const name of ['h5', 'loss', 'trajectory']) {
+      const png = await readFile(join(folder, `report/figures/${name}.png`));
+      expect([...png.subarray(0, 8)]).toEqual([137, 80, 78, 71, 13, 10, 26, 10]);
+      expect(png.readUInt32BE(16)).toBeGreaterThan(600);
+      expect(png.readUInt32BE(20)).toBeGreaterThan(300);
+      expect(await readFile(join(folder, `report/figures/${name}.svg`), 'utf8')).toMatch(/^<svg[^>]*>[\s\S]*<\/svg>$/);
+      expect(card).toContain(`](figures/${name}.png)`);
+    }
+  });
+
+  it('states a licence on the card only if it is told one, and a base model only if the Hub can know it', async () => {
+    expect(parse(card.split('---')[1] ?? '')).toMatchObject({ license: 'apache-2.0', base_model: 'fake/base' });
+    await writeReport(folder);
+    expect(parse((await readFile(join(folder, 'report/README.md'), 'utf8')).split('---')[1] ?? '')).not.toHaveProperty('license');
+  });
+
+  it('leaves out what was not measured', async () => {
+    const bare = await finishedRun({ done: [] }, fakeConfig.replace(/evaluators:[\s\S]*?(?=publisher)/, ''));
+    await writeReport(bare);
+    const text = await readFile(join(bare, 'report/index.html'), 'utf8');
+    expect(text).toContain('Nothing has been measured yet');
+    expect(text).not.toContain('H5');
+    expect(await readdir(join(bare, 'report/figures'))).toEqual(['loss.png', 'loss.svg']);
+  });
+
+  it('shows evaluators that compare no conditions as tables of their figures', async () => {
+    const other = await finishedRun({ done: [], measure: (step) => ({ headline: { topOne: step / 8 } }) });
+    await writeReport(other);
+    const text = await readFile(join(other, 'report/index.html'), 'utf8');
+    expect(text).toContain(
+      '<tr><td>topOne</td><td class="number">0.250</td><td class="number">0.500</td><td class="number">0.625</td></tr>',
+    );
+  });
+
+  it('refuses a folder that is no run', async () => {
+    await expect(writeReport(tmpdir())).rejects.toMatchObject({ code: 'E_RUN_MISSING' });
+  });
+});
