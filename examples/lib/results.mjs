@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { root } from './nla.mjs';
 
 /** Facts about this machine that figures depend on. */
-export function machineFacts() {
+function machineFacts() {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,

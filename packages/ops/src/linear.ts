@@ -10,7 +10,7 @@ import { tf } from './tensorflow.js';
  */
 export function linear(x: Tensor, weight: Tensor2D): Tensor {
   // The decoder works on [rows, width]: two reshapes fewer, each of which would also be recorded for the gradient.
-  if (x.rank === 2) return tf.matMul(x as Tensor2D, weight, false, true);
+  if (x.rank === 2) return tf.matMul(x, weight, false, true);
   return tf.tidy(() => {
     const width = x.shape[x.rank - 1] ?? 1;
     const product = tf.matMul(tf.reshape(x, [-1, width]), weight, false, true);

@@ -42,7 +42,7 @@ export interface ResolvedRun {
 }
 
 /** The part of a resolved run that its hash covers. */
-export function hashedPart(run: Omit<ResolvedRun, 'hash'>): Readonly<Record<string, unknown>> {
+function hashedPart(run: Omit<ResolvedRun, 'hash'>): Readonly<Record<string, unknown>> {
   return {
     schema: run.schema,
     name: run.name,

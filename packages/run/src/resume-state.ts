@@ -41,7 +41,7 @@ export async function writeResumeState(
 }
 
 /** The steps that can be resumed from, ascending. */
-export async function resumeSteps(folder: string): Promise<number[]> {
+async function resumeSteps(folder: string): Promise<number[]> {
   return (await namesIn(folder)).map(stepOfName).filter((step) => step !== undefined);
 }
 

@@ -29,7 +29,7 @@ export function hypernymDocuments(synsets: readonly Synset[], wordnet: WordNet, 
 }
 
 /** What stands between the text read and the explanation in corpus C. */
-export const explanationSeparator = '\n';
+const explanationSeparator = '\n';
 
 /**
  * Corpus C: an excerpt of a gloss, then its explanation in tags. All nouns with a hypernym, a random 30 % of the other synsets; one

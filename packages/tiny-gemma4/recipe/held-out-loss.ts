@@ -28,7 +28,7 @@ export function trigramLoss(model: TrigramModel, rows: EvaluationRows): MeanLoss
 }
 
 /** Targets of evaluation rows: the next token of the row; `<pad>` after the last, which does not count. */
-export function evaluationBatch(rows: EvaluationRows, start: number, batch: number): TrainingRows {
+function evaluationBatch(rows: EvaluationRows, start: number, batch: number): TrainingRows {
   const length = rows.rowLength;
   const tokens = Int32Array.from(rows.tokens.subarray(start * length, (start + batch) * length));
   const targets = tokens.map((_, at) => ((at + 1) % length === 0 ? padId : (tokens[at + 1] ?? padId)));

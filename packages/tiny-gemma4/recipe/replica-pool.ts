@@ -81,7 +81,7 @@ export async function createReplicaPool(options: PoolOptions): Promise<ReplicaPo
 }
 
 /** Consecutive rows for each of `count` members, as even as possible; members beyond the number of rows get nothing. */
-export function shares(rows: TrainingRows, count: number): TrainingRows[] {
+function shares(rows: TrainingRows, count: number): TrainingRows[] {
   return Array.from({ length: Math.min(count, rows.batch) }, (_, index) => {
     const start = Math.floor((rows.batch * index) / Math.min(count, rows.batch));
     const end = Math.floor((rows.batch * (index + 1)) / Math.min(count, rows.batch));

@@ -2,14 +2,14 @@ import type { Merge } from './train-byte-pairs.js';
 import { addedId, addedTokens, bosId, byteId, mergeId, specialTokens } from './vocabulary.js';
 
 /** The printable character that stands for a byte in a byte-level vocabulary: bytes that print stand for themselves, others move up from U+0100. */
-export function byteCharacters(): string[] {
+function byteCharacters(): string[] {
   const printable = (byte: number): boolean => (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
   let moved = 0;
   return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : 0x100 + moved++));
 }
 
 /** Spelling of every learned symbol (bytes, then merges) in a byte-level vocabulary. */
-export function symbolSpellings(merges: readonly Merge[]): string[] {
+function symbolSpellings(merges: readonly Merge[]): string[] {
   const spellings = byteCharacters();
   for (const [left, right] of merges) spellings.push((spellings[left] ?? '') + (spellings[right] ?? ''));
   return spellings;

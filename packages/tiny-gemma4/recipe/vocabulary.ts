@@ -4,10 +4,9 @@ export const specialTokens = ['<pad>', '<eos>', '<bos>', '<unk>'] as const;
 export const padId = 0;
 export const eosId = 1;
 export const bosId = 2;
-export const unkId = 3;
 
 /** The sign that stands where a vector is injected. */
-export const markerToken = '㊗';
+const markerToken = '㊗';
 
 /**
  * Tokens added behind the learned ones, as ordinary tokens: decoding keeps them, so that tags can be parsed. A whole tag is one token,

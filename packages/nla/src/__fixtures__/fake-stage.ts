@@ -33,7 +33,7 @@ export function fakeRows(count: number, dModel = 16): NlaRow[] {
   });
 }
 
-export function fakeDataset(splits: { readonly train: readonly NlaRow[]; readonly heldOut: readonly NlaRow[] }): Dataset {
+function fakeDataset(splits: { readonly train: readonly NlaRow[]; readonly heldOut: readonly NlaRow[] }): Dataset {
   return {
     prepare: () => {
       throw new Error('unused');
@@ -51,9 +51,9 @@ export function fakeDataset(splits: { readonly train: readonly NlaRow[]; readonl
   };
 }
 
-export const silentLogger: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, progress: () => undefined };
+const silentLogger: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, progress: () => undefined };
 
-export const fakeBackend: Backend = {
+const fakeBackend: Backend = {
   name: 'cpu',
   description: 'tfjs cpu',
   capabilities: { kernels: [], multiply: ['f32'], maxTensorBytes: 2 ** 31, synchronousRead: true },

@@ -13,7 +13,7 @@ const ids = new Map(vocabulary.map((token, id) => [token, id]));
 const pieces = /<\/?[a-z]+>|㊗| ?[A-Za-z]+| ?[^A-Za-z]/gu;
 
 /** Whole words as tokens; those that are not common share 200 ids, with and without a space before them. */
-export function fakeTokenizer(): Tokenizer {
+function fakeTokenizer(): Tokenizer {
   const idOf = (piece: string): number => {
     const spelled = piece.replace(/^ /, 'Ġ');
     const known = ids.get(spelled);
