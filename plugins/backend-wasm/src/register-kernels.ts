@@ -5,6 +5,7 @@ import type { WasmKernel } from './kernels/define-kernel.js';
 import { concat } from './kernels/concat.js';
 import { gather } from './kernels/gather.js';
 import { geglu, gegluGrad } from './kernels/geglu.js';
+import { cast, identity } from './kernels/identity.js';
 import { nf4Unpack } from './kernels/nf4-unpack.js';
 import { rmsNorm, rmsNormGrad } from './kernels/rms-norm.js';
 import { rope } from './kernels/rope.js';
@@ -20,6 +21,8 @@ import { unsortedSegmentSum } from './kernels/unsorted-segment-sum.js';
 /** Every kernel of this package. */
 const kernels: readonly WasmKernel[] = [
   batchMatMul,
+  identity,
+  cast,
   exp,
   tanh,
   unsortedSegmentSum,

@@ -75,6 +75,22 @@ describe('the wasm backend', () => {
     expect(backend.memory().peakBytes).toBeGreaterThanOrEqual(during.liveBytes);
   });
 
+  it('shares the data of a clone, which a gradient keeps of every tensor it reads, and frees it with the last', async () => {
+    const backend = await createWasmBackend();
+    const before = backend.memory();
+    const original = tf.tensor2d([1, 2, 3, 4], [2, 2]);
+    const one = backend.memory().liveBytes;
+    const copies = [tf.clone(original), tf.cast(original, 'float32'), tf.reshape(original, [4])];
+    expect(backend.memory().liveBytes).toBe(one);
+    original.dispose();
+    copies[0]?.dispose();
+    expect(Array.from(copies[1]?.dataSync() ?? [])).toEqual([1, 2, 3, 4]);
+    tf.dispose(copies);
+    expect(backend.memory()).toMatchObject({ liveBytes: before.liveBytes, tensors: before.tensors });
+    const rounded = tf.tidy(() => tf.cast(tf.tensor1d([1.5, -2.5]), 'int32').dataSync());
+    expect(Array.from(rounded)).toEqual([1, -2]);
+  });
+
   it('refuses an allocation beyond the limit and stays sound', async () => {
     const backend = await createWasmBackend();
     const kept = tf.range(0, 1000);
