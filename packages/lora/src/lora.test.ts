@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAdapter, writeAdapter } from './adapter-folder.js';
 import { attach } from './attach.js';
 import { createLora, loraParameters, type LoraHost } from './create-lora.js';
+import { exactTargets } from './exact-targets.js';
 import { parsePeftConfig, peftConfigText } from './peft-config.js';
 import { scaleOf } from './spec.js';
 import { targetsOf, type Linears } from './targets.js';
@@ -74,6 +75,26 @@ describe('targetsOf', () => {
 
   it('accepts a look-behind, which both languages have', () => {
     expect(targetsOf({ targets: '.*(?<!my_)q_proj' }, linears)).toHaveLength(2);
+  });
+});
+
+describe('exactTargets', () => {
+  const names = JSON.parse(readFileSync(new URL('./__fixtures__/gemma4_linear_names.json', import.meta.url), 'utf8')) as string[];
+  const gemma: Linears = new Map(names.map((name) => [name, [2, 2]]));
+
+  it('matches any choice of linears and nothing else, towers included', () => {
+    fc.assert(
+      fc.property(fc.subarray(names, { minLength: 1 }), (chosen) => {
+        expect(targetsOf({ targets: exactTargets(chosen) }, gemma)).toEqual(chosen);
+      }),
+    );
+  });
+
+  it('folds layers with the same linears', () => {
+    const paths = ['0', '1', '10', '2'].flatMap((layer) => [`model.layers.${layer}.mlp.up_proj`, `model.layers.${layer}.self_attn.q_proj`]);
+    expect(exactTargets([...paths, 'model.layers.3.self_attn.q_proj', 'lm+head'])).toBe(
+      'lm\\+head|model\\.layers\\.(?:0|1|2|10)\\.(?:mlp\\.up_proj|self_attn\\.q_proj)|model\\.layers\\.3\\.self_attn\\.q_proj',
+    );
   });
 });
 

@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { CheckpointEvent, StepEvent, TrainContext, TrainerState, TrainEvent } from '@nlakit/core';
 import { tf } from '@nlakit/ops';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { targetsOf } from '../../../packages/lora/src/targets.js';
 import { fakeContract, fakeRows, fakeStage } from '../../../packages/nla/src/__fixtures__/fake-stage.js';
 import { createArTrainer } from './create-ar-trainer.js';
 import { directionLosses } from './direction-loss.js';
@@ -92,6 +93,8 @@ describe('events of a run', () => {
     const [first] = checkpoints(events);
     expect([...(first?.pairs.keys() ?? [])].every((path) => /layers\.[01]\./.test(path))).toBe(true);
     expect(first?.pairs.size).toBe(4);
+    // PEFT reads the targets against the whole model: whatever they match beyond the adapted linears would be missing from the file.
+    expect(targetsOf(first?.lora ?? { targets: '' }, context.model.spec.linears)).toEqual([...(first?.pairs.keys() ?? [])]);
     const head = first?.extra.get('value_head')?.get('weight');
     expect(head?.shape).toEqual([16, 16]);
     head?.data.forEach((value, at) => expect(value).toBeCloseTo(at % 17 === 0 ? 1 : 0, 6));

@@ -1,5 +1,5 @@
 import type { HostTensor, LoraAdapter, LoraPair, LoraSpec, ModelSpec, RandomStream } from '@nlakit/core';
-import { createLora, targetsOf, type LoraHostPair } from '@nlakit/lora';
+import { createLora, exactTargets, targetsOf, type LoraHostPair } from '@nlakit/lora';
 import { blockIndex } from './block-index.js';
 import type { SftRecipe } from './sft-options.js';
 import type { Trainable } from './trainable.js';
@@ -17,7 +17,10 @@ export function adapterLinears(
   return new Map([...reached].filter(([path]) => paths.has(path)));
 }
 
-/** A fresh adapter of a recipe on the first `blocks` blocks, as tensors named `<path>.lora_A` and `<path>.lora_B`. Throws `E_LORA_SPEC` and `E_LORA_TARGET`. */
+/**
+ * A fresh adapter of a recipe on the first `blocks` blocks, as tensors named `<path>.lora_A` and `<path>.lora_B`. Its specification names
+ * exactly the linears that it adapts, not all that the recipe's targets would match. Throws `E_LORA_SPEC` and `E_LORA_TARGET`.
+ */
 export function initialAdapter(
   recipe: SftRecipe,
   model: ModelSpec,
@@ -25,8 +28,8 @@ export function initialAdapter(
   random: RandomStream,
 ): { readonly spec: LoraSpec; readonly tensors: ReadonlyMap<string, HostTensor> } {
   const { rank, alpha, dropout, targets, rankStabilized } = recipe;
-  const spec: LoraSpec = { rank, alpha, dropout, targets, rankStabilized };
-  const host = createLora(spec, reachedLinears(model, blocks), random);
+  const host = createLora({ rank, alpha, dropout, targets, rankStabilized }, reachedLinears(model, blocks), random);
+  const spec: LoraSpec = { ...host.spec, targets: exactTargets(host.pairs.keys()) };
   const tensors = new Map<string, HostTensor>();
   for (const [path, { a, b }] of host.pairs) tensors.set(path + suffixes.a, a).set(path + suffixes.b, b);
   return { spec, tensors };
