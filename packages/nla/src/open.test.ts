@@ -113,6 +113,13 @@ describe('openReconstructor', () => {
     for (const part of [reconstructor, plain, verbalizer]) part.dispose();
   });
 
+  it('does not hand on a prediction that is not finite', async () => {
+    const broken = matrix(16, 16, (row, column) => (row === 3 && column === 5 ? Number.NaN : 0));
+    const reconstructor = await openReconstructor({ folder: await writeStep('ar', fakeContract, broken), model: fakeModel() });
+    await expect(reconstructor.reconstruct(['topic'])).rejects.toMatchObject({ code: 'E_RECONSTRUCTION_VALUE' });
+    reconstructor.dispose();
+  });
+
   it('refuses a head of another shape and a verbalizer', async () => {
     const model = fakeModel();
     await expect(

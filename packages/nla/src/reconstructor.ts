@@ -24,7 +24,7 @@ export interface Reconstructor {
   readonly sidecar: ModelSidecar;
   /**
    * One vector `[dModel]` for each text, in their order. Texts go into the AR prompt trimmed; the empty text is a text like any other. Only
-   * the direction of a prediction is trained.
+   * the direction of a prediction is trained. Throws `E_RECONSTRUCTION_VALUE` for a prediction that is not finite.
    */
   reconstruct(texts: readonly string[], options?: ReconstructOptions): Promise<Float32Array[]>;
   dispose(): void;
@@ -97,13 +97,25 @@ export async function reconstructWith(
       const data = (await predicted.data()) as Float32Array;
       predicted.dispose();
       group.forEach(({ index }, place) => {
-        results[index] = data.slice(place * contract.dModel, (place + 1) * contract.dModel);
+        const vector = data.slice(place * contract.dModel, (place + 1) * contract.dModel);
+        if (!vector.every(Number.isFinite)) throw notFinite(texts[index] ?? '');
+        results[index] = vector;
       });
       done += group.length;
       options.onProgress?.(done, texts.length);
     }
   });
   return results;
+}
+
+/** A cosine with NaN is NaN, and so is every mean it gets into: better said here, with the text at fault. */
+function notFinite(text: string): NlaError {
+  return new NlaError('E_RECONSTRUCTION_VALUE', {
+    message: 'The reconstructor predicted a vector that is not finite.',
+    found: `from the text ${JSON.stringify(text.slice(0, 80))}`,
+    expected: 'finite numbers',
+    fix: 'Its training diverged or its files are damaged: use an earlier checkpoint.',
+  });
 }
 
 async function readValueHead(file: string, dModel: number): Promise<Float32Array> {

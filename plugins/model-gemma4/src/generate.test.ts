@@ -2,6 +2,7 @@ import type { GenerateInput, GenerateStep, RandomStream } from '@nlakit/core';
 import { tf } from '@nlakit/ops';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gemma4Model } from './gemma4-model.js';
+import { chooseToken } from './sample.js';
 import { floats, maxDifference, readGolden, type GoldenTensor } from './testing/golden.js';
 import { goldenIds, logitsOf, tinyModel } from './testing/tiny-model.js';
 
@@ -111,4 +112,16 @@ describe('sampling', () => {
 it('refuses empty prompts', async () => {
   await expect(run({ prompts: [] })).rejects.toThrow(expect.objectContaining({ code: 'E_GENERATE_PROMPT' }));
   await expect(run({ prompts: [goldenIds, new Int32Array()] })).rejects.toThrow(expect.objectContaining({ code: 'E_GENERATE_PROMPT' }));
+});
+
+describe('logits that are not finite', () => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('are an error and no token: %d', (value) => {
+    expect(() => chooseToken(new Float32Array(4).fill(value), new Set([0]), {})).toThrow(
+      expect.objectContaining({ code: 'E_GENERATE_VALUE' }),
+    );
+  });
+
+  it('may stand at forbidden ids', () => {
+    expect(chooseToken(Float32Array.of(Number.NaN, 1, 2), new Set([0]), {})).toBe(2);
+  });
 });

@@ -10,7 +10,8 @@ export type SampleOptions = Pick<GenerateInput, 'temperature' | 'topK' | 'random
  * @param logits `[vocabulary]`; not changed
  * @param forbidden ids that may not be chosen
  *
- * Throws `E_GENERATE_RANDOM` if a draw is asked for without random stream, `E_GENERATE_FORBIDDEN` if every id is forbidden.
+ * Throws `E_GENERATE_RANDOM` if a draw is asked for without random stream, `E_GENERATE_FORBIDDEN` if every id is forbidden, and
+ * `E_GENERATE_VALUE` if the logits are not finite: nothing compares with NaN, so the first id would be chosen for ever.
  */
 export function chooseToken(logits: Float32Array, forbidden: ReadonlySet<number>, options: SampleOptions): number {
   const { temperature = 0, topK = 0, random } = options;
@@ -20,6 +21,14 @@ export function chooseToken(logits: Float32Array, forbidden: ReadonlySet<number>
   }
   if (best < 0) {
     throw new NlaError('E_GENERATE_FORBIDDEN', { message: 'Every token of the vocabulary is forbidden.', found: `${forbidden.size} ids` });
+  }
+  if (!Number.isFinite(logits[best])) {
+    throw new NlaError('E_GENERATE_VALUE', {
+      message: 'The next token cannot be chosen: the logits are not finite.',
+      found: `${logits[best]} at id ${best}`,
+      expected: 'finite numbers',
+      fix: 'The adapter, the injected vector or the model holds values that overflow; use an earlier checkpoint.',
+    });
   }
   if (temperature <= 0 || topK === 1) return best;
   if (random === undefined) {
