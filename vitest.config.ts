@@ -8,7 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@nlakit/source', 'node', 'import', 'default'] } },
   test: {
     include: ['{packages,plugins,examples}/*/{src,test}/**/*.test.ts', 'test/**/*.test.ts'],
-    typecheck: { enabled: true, include: ['{packages,plugins}/*/src/**/*.test-d.ts'], tsconfig: './tsconfig.json' },
+    typecheck: { enabled: true, include: ['{packages,plugins}/*/src/**/*.test-d.ts'], tsconfig: './tsconfig.test-d.json' },
     reporters: ['default', './scripts/closing-line-reporter.ts'],
     clearMocks: true,
     testTimeout: 60_000,
