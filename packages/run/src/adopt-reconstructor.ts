@@ -20,7 +20,16 @@ export async function resolveReconstructor(path: string, folder: string): Promis
   const absolute = resolve(folder, path);
   const step = stepOfName(basename(absolute));
   const sidecarFile = join(absolute, 'nla_meta.yaml');
-  if (step === undefined || !(await isFolder(absolute))) {
+  if (step !== undefined && !(await isFolder(absolute))) {
+    throw new NlaError('E_RECONSTRUCTOR', {
+      message: 'The reconstructor to be used does not exist (yet).',
+      found: `no folder ${path}`,
+      expected: 'the step folder of a trained reconstructor',
+      fix: `Make the run it belongs to first (${basename(resolve(absolute, '../..'))}), or correct the path; it starts from the config's folder.`,
+      kind: 'input',
+    });
+  }
+  if (step === undefined) {
     throw new NlaError('E_RECONSTRUCTOR', {
       message: 'The reconstructor to be used is no step folder.',
       found: path,

@@ -106,6 +106,8 @@ function member(value: unknown, key: PropertyKey): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined;
 }
 
+const unreadable: Readonly<Record<string, string>> = { ENOENT: 'no such file', EISDIR: 'a folder', EACCES: 'no permission to read it' };
+
 async function readText(path: string, file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
@@ -113,7 +115,7 @@ async function readText(path: string, file: string): Promise<string> {
     throw new NlaError('E_CONFIG', {
       message: 'The config file cannot be read.',
       file: path,
-      found: (cause as NodeJS.ErrnoException).code ?? 'no file',
+      found: unreadable[(cause as NodeJS.ErrnoException).code ?? ''] ?? String(cause),
       fix: 'Name an existing YAML file, or write one with `nla init`.',
       kind: 'input',
       cause,

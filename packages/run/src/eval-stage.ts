@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NlaError, type Evaluation, type JsonValue } from '@nlakit/core';
+import { canonicalJson } from './canonical-json.js';
 import { isFolder, namesIn, sha256File, writeFileAtomically } from './file-writing.js';
 import { interruption } from './interruption.js';
 import { stepName, stepOfName } from './run-layout.js';
@@ -18,6 +19,8 @@ export interface StoredEvaluation extends Evaluation {
   readonly reconstructor: { readonly step: number; readonly sha256: string };
   readonly requestedRows: number | null;
   readonly options: JsonValue;
+  /** Settings other than the run's that it was measured with. */
+  readonly departures?: readonly string[];
   readonly seconds: number;
 }
 
@@ -45,15 +48,16 @@ export interface EvalResult {
  */
 export async function runEvalStage(session: RunSession, options: EvalStageOptions = {}): Promise<EvalResult[]> {
   const { layout, record, parts, events, log, signal } = session;
-  const wanted = record.evaluators.filter(
-    ({ id, name, use }) => options.evaluator === undefined || [id, name, use].includes(options.evaluator),
-  );
+  // Those of this session: a run is never edited, but it can be measured again with other rows or by an evaluator it did not have.
+  const { evaluators } = session.preparation.resolved;
+  const departures = session.departures.filter((change) => !change.startsWith('evaluators.'));
+  const wanted = evaluators.filter(({ id, name, use }) => options.evaluator === undefined || [id, name, use].includes(options.evaluator));
   if (options.evaluator !== undefined && wanted.length === 0) {
     throw new NlaError('E_EVALUATOR_UNKNOWN', {
       message: 'The run has no evaluator of that name.',
       found: options.evaluator,
-      expected: record.evaluators.map(({ id, name }) => `${id} (${name})`).join(', ') || 'none are configured',
-      fix: 'Add it to "evaluators" of the config before the run is made.',
+      expected: evaluators.map(({ id, name }) => `${id} (${name})`).join(', ') || 'none are configured',
+      fix: 'Name one of these, or a plugin to be added.',
       kind: 'input',
     });
   }
@@ -85,7 +89,9 @@ export async function runEvalStage(session: RunSession, options: EvalStageOption
         before.checkpoint.sha256 === checkpoint.sha256 &&
         before.reconstructor.sha256 === reconstructor.sha256 &&
         before.version === slot.version &&
-        before.requestedRows === (options.rows ?? null)
+        before.requestedRows === (options.rows ?? null) &&
+        canonicalJson(before.options) === canonicalJson(slot.options) &&
+        canonicalJson(before.departures ?? []) === canonicalJson(departures)
       ) {
         results.push({ file, evaluation: before, skipped: true });
         continue;
@@ -95,7 +101,8 @@ export async function runEvalStage(session: RunSession, options: EvalStageOption
       const started = performance.now();
       const found = (await parts.evaluators()).find(({ id }) => id === slot.id);
       if (found === undefined) throw new Error(`The evaluator ${slot.id} was not created.`);
-      log.info(`${slot.id}: measuring ${stepName(step)}`);
+      const replaced = before === undefined ? '' : ` (in place of an earlier evaluation of ${before.rows.length} rows)`;
+      log.info(`${slot.id}: measuring ${stepName(step)}${replaced}`);
       const model = await parts.model();
       let evaluation: Evaluation;
       try {
@@ -127,6 +134,7 @@ export async function runEvalStage(session: RunSession, options: EvalStageOption
         reconstructor,
         requestedRows: options.rows ?? null,
         options: slot.options,
+        ...(departures.length === 0 ? {} : { departures }),
         seconds,
       };
       await writeFileAtomically(file, `${JSON.stringify(stored, null, 1)}\n`);
@@ -172,7 +180,7 @@ function stepMissing(message: string, folder: string, available: readonly number
     message,
     file: folder,
     expected: available.length === 0 ? 'at least one step folder' : `one of ${available.join(', ')}`,
-    fix: 'Train first: `nla train`.',
+    fix: available.length === 0 ? 'Train first: `nla train`.' : 'Name steps that are there, or train on.',
     kind: 'input',
   });
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { isNlaError } from '@nlakit/core';
 import { atomicWriteFile, fsyncFolder, writeError } from '@nlakit/safetensors';
 
@@ -20,7 +20,18 @@ function isSystemError(error: unknown): boolean {
 
 /** Makes a folder with its parents. */
 export async function makeFolder(folder: string): Promise<void> {
-  await withPath(folder, () => mkdir(folder, { recursive: true }));
+  await withPath(folder, async () => {
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (error) {
+      // Node reports ENOENT where a file system is read-only: the first missing folder tells the true reason.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      let missing = resolve(folder);
+      while (dirname(missing) !== missing && !(await isFolder(dirname(missing)))) missing = dirname(missing);
+      await mkdir(missing);
+      await mkdir(folder, { recursive: true });
+    }
+  });
 }
 
 /** Writes a file that is either whole or not there, making its folder. Throws `E_WRITE`. */
@@ -36,7 +47,7 @@ export async function writeFileAtomically(path: string, content: string | Uint8A
 export async function writeFolderAtomically(folder: string, fill: (temporary: string) => Promise<void>): Promise<void> {
   await withPath(folder, async () => {
     const temporary = join(dirname(folder), `.${basename(folder)}.${process.pid}.tmp`);
-    await mkdir(dirname(folder), { recursive: true });
+    await makeFolder(dirname(folder));
     await rm(temporary, { recursive: true, force: true });
     try {
       await mkdir(temporary);

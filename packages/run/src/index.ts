@@ -1,7 +1,7 @@
 export { createSeedStreams } from './seed-streams.js';
 export { defineRun, runConfigSchema } from './run-config.js';
 export type { EvaluatorSlot, PluginSlot, RunConfig } from './run-config.js';
-export { parseOverride, readConfig } from './config-source.js';
+export { applyOverrides, parseOverride, readConfig } from './config-source.js';
 export type { ConfigOverride, ConfigPath, ConfigSource, SourcePlace } from './config-source.js';
 export { loadPlugin } from './plugin-loading.js';
 export type { LoadedPlugin, PluginSource } from './plugin-loading.js';

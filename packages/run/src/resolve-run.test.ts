@@ -83,7 +83,7 @@ describe('checkConfig', () => {
   it('places missing and wrong values', async () => {
     expect(await firstIssue(fakeConfig.replace('schema: 1', 'schema: 2'))).toMatchObject({ path: 'schema', line: 1, column: 9 });
     expect(await firstIssue(fakeConfig.replace('name: fake-run', 'name: ../x'))).toMatchObject({ path: 'name', line: 2, column: 7 });
-    expect((await firstIssue('schema: 1\nname: x\n')).message).toMatch(/"model": is missing/);
+    expect((await firstIssue('schema: 1\nname: x\n')).message).toMatch(/"model" is missing/);
   });
 
   it('places a wrong option at its value and an unknown option at its key', async () => {
@@ -132,6 +132,8 @@ describe('checkConfig', () => {
   it('says so when a file is missing or an override makes no sense', async () => {
     const check = await checkConfig('/nowhere/nla.config.yaml', fakeHost());
     expect(check.issues[0]).toMatchObject({ code: 'E_CONFIG', file: '/nowhere/nla.config.yaml' });
+    expect(check.issues[0]?.error.message).toContain('no such file');
+    expect((await firstIssue('')).error.message).toMatch(/mapping of slots[\s\S]*nla init/);
     expect(() => parseOverride('nothing')).toThrow(/path=value/);
     expect((await firstIssue(fakeConfig, ['name.x.y=1'])).code).toBe('E_CONFIG');
     expect((await firstIssue(fakeConfig, ['evaluators.none.options=1'])).error.message).toMatch(/one of h5/);

@@ -303,8 +303,12 @@ function schemaIssues(found: SchemaIssue, source: ConfigSource): ConfigIssue[] {
   const value = valueAt(source.value, found.path);
   return [
     issue('E_CONFIG', found.path, source.place(found.path), {
-      message: `${found.path.length === 0 ? 'The config' : `"${found.path.map(String).join('.')}"`}: ${value === undefined ? 'is missing.' : found.message}`,
-      found: value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 200),
+      message:
+        found.path.length === 0
+          ? 'A config is a mapping of slots.'
+          : `"${found.path.map(String).join('.')}" ${value === undefined ? 'is missing.' : `is wrong: ${found.message}`}`,
+      found: value === undefined || value === null ? 'nothing' : JSON.stringify(value).slice(0, 200),
+      ...(found.path.length === 0 ? { fix: 'Start from a complete one: `nla init`.' } : {}),
     }),
   ];
 }

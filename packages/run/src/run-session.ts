@@ -1,6 +1,7 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Logger, Model } from '@nlakit/core';
 import { createEventLog, type EventLog } from './event-log.js';
+import type { EvaluatorSlot } from './run-config.js';
 import { resolveRun, checkSource, type RunHost, type RunPreparation } from './resolve-run.js';
 import { applyOverrides, type ConfigOverride } from './config-source.js';
 import { differences } from './resolved-run.js';
@@ -18,6 +19,8 @@ export interface RunSession {
   readonly events: EventLog;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Settings in which a reopened run departs from its `run.json`: overrides, and plugins of another version. */
+  readonly departures: readonly string[];
   /** What to type to go on after an interruption. */
   readonly resumeCommand: string;
   dispose(): Promise<void>;
@@ -55,23 +58,29 @@ export async function startSession(
   const preparation = await resolveRun(configFile, options.host, options.overrides);
   const folder = resolve(options.runFolder ?? join(options.runsFolder ?? 'runs', preparation.resolved.name));
   const record = await openRunFolder(folder, preparation);
-  return session(folder, record, preparation, options);
+  return session(folder, record, preparation, options, []);
 }
 
 /**
- * Opens an existing run for evaluation, explanation or publishing, from its `run.json` alone. A plugin that has changed since is
- * reported as a warning.
+ * Opens an existing run for evaluation, explanation or publishing, from its `run.json` alone; `evaluators` are added to its own. What
+ * differs from the record, by an override or a plugin of another version, is reported as a warning and kept as `departures`.
  */
 export async function reopenSession(
   runFolder: string,
-  options: SessionOptions & { readonly overrides?: readonly ConfigOverride[] } = {},
+  options: SessionOptions & { readonly overrides?: readonly ConfigOverride[]; readonly evaluators?: readonly EvaluatorSlot[] } = {},
 ): Promise<RunSession> {
   const folder = resolve(runFolder);
   const record = await readRunRecord(folder);
-  const preparation = await prepareFromRecord(folder, record, options.host ?? {}, options.overrides);
-  const changed = differences(record, preparation.resolved);
-  if (changed.length > 0) options.log?.warn(`Since this run was made, plugins have changed: ${changed.join('; ')}`);
-  return session(folder, record, preparation, options);
+  const preparation = await prepareFromRecord(folder, record, options.host ?? {}, options.overrides, options.evaluators);
+  const { resolved } = preparation;
+  const departures = differences(record, {
+    ...resolved,
+    // The run has its own copy of a reconstructor it took over, and added evaluators change nothing that was made.
+    ...(record.reconstructor === undefined ? {} : { reconstructor: record.reconstructor }),
+    evaluators: resolved.evaluators.slice(0, record.evaluators.length),
+  });
+  if (departures.length > 0) options.log?.warn(`Not as in the run's record: ${departures.join('; ')}`);
+  return session(folder, record, preparation, options, departures);
 }
 
 /** The plugins of a recorded run, loaded again. */
@@ -80,6 +89,7 @@ export async function prepareFromRecord(
   record: RunRecord,
   host: RunHost,
   overrides: readonly ConfigOverride[] = [],
+  evaluators: readonly EvaluatorSlot[] = [],
 ): Promise<RunPreparation> {
   const slot = ({ use, given }: { readonly use: string; readonly given: unknown }): unknown => ({ use, options: given });
   const configFolder = isAbsolute(record.configFolder) ? record.configFolder : resolve(folder, record.configFolder);
@@ -103,7 +113,7 @@ export async function prepareFromRecord(
             ...(record.trainers.ar ? { ar: slot(record.trainers.ar) } : {}),
             ...(record.trainers.av ? { av: slot(record.trainers.av) } : {}),
           },
-          evaluators: record.evaluators.map((one) => ({ id: one.id, use: one.use, options: one.given })),
+          evaluators: [...record.evaluators.map((one) => ({ id: one.id, use: one.use, options: one.given })), ...evaluators],
           ...(record.publisher ? { publisher: slot(record.publisher) } : {}),
         },
         overrides,
@@ -122,7 +132,13 @@ export function runLayer(record: RunRecord, model: Pick<Model, 'spec'>): number 
   return typeof layer === 'number' ? layer : Math.floor((2 * model.spec.layers) / 3);
 }
 
-function session(folder: string, record: RunRecord, preparation: RunPreparation, options: SessionOptions): RunSession {
+function session(
+  folder: string,
+  record: RunRecord,
+  preparation: RunPreparation,
+  options: SessionOptions,
+  departures: readonly string[],
+): RunSession {
   const layout = runLayout(folder);
   const log = options.log ?? silentLogger;
   const signal = options.signal ?? new AbortController().signal;
@@ -142,6 +158,7 @@ function session(folder: string, record: RunRecord, preparation: RunPreparation,
     events: createEventLog(layout.eventsFile),
     log,
     signal,
+    departures,
     resumeCommand: options.resumeCommand ?? 'the same command with --resume',
     dispose: () => parts.dispose(),
   };

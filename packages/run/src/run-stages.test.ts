@@ -14,6 +14,7 @@ import {
   runDataStage,
   runEvalStage,
   runTrainStage,
+  silentLogger,
   startSession,
   type RunSession,
 } from './index.js';
@@ -244,6 +245,40 @@ describe('the run folder', () => {
     await expect(runEvalStage(session, { evaluator: 'x' })).rejects.toMatchObject({ code: 'E_EVALUATOR_UNKNOWN' });
     await expect(reopenSession(join(folder, 'nothing'))).rejects.toMatchObject({ code: 'E_RUN_MISSING' });
   });
+
+  it('never takes an evaluation under other settings for one of its own', async () => {
+    const { open, folder, journal } = await workplace();
+    await runAllStages(await open());
+    const host = fakeHost(journal);
+    const evaluate = async (set: readonly string[]) => {
+      const session = await reopenSession(folder, { host, overrides: set.map(parseOverride) });
+      const [result] = await runEvalStage(session, { steps: [4] });
+      return { skipped: result?.skipped, options: result?.evaluation.options, departures: result?.evaluation.departures };
+    };
+    expect(await evaluate([])).toEqual({ skipped: true, options: { rows: 3 } });
+    expect(await evaluate(['evaluators.h5.options.rows=2'])).toEqual({ skipped: false, options: { rows: 2 } });
+    expect(await evaluate(['evaluators.h5.options.rows=2'])).toMatchObject({ skipped: true });
+    expect(await evaluate(['model.options.source=y'])).toEqual({
+      skipped: false,
+      options: { rows: 3 },
+      departures: ['model.options.source: "x" → "y"'],
+    });
+    expect(await evaluate([])).toMatchObject({ skipped: false, options: { rows: 3 } });
+  });
+
+  it('can be measured by an evaluator that its config does not name', async () => {
+    const { open, folder, journal } = await workplace();
+    await runAllStages(await open());
+    const warnings: string[] = [];
+    const session = await reopenSession(folder, {
+      host: fakeHost(journal),
+      evaluators: [{ id: 'later', use: '@fake/evaluator' }],
+      log: { ...silentLogger, warn: (message) => warnings.push(message) },
+    });
+    expect(warnings).toEqual([]);
+    const results = await runEvalStage(session, { evaluator: 'later', steps: [2] });
+    expect(results.map(({ file }) => file)).toEqual([join(folder, 'eval/later/step_000002.json')]);
+  });
 });
 
 describe('buildRelease', () => {
@@ -287,6 +322,7 @@ describe('a reconstructor taken over from another run', () => {
     expect(result.trained.map(({ role }) => role)).toEqual(['av']);
     expect(result.evaluations.length).toBeGreaterThan(0);
     expect(await hashes(join(second.folder, 'reconstructor/step_000003'))).toEqual(await hashes(trained));
+    expect((await reopenSession(second.folder, { host: fakeHost() })).departures).toEqual([]);
   });
 
   it('must be a reconstructor, and must not be trained as well', async () => {
@@ -303,6 +339,8 @@ describe('a reconstructor taken over from another run', () => {
     await expect(verbalizer.open()).rejects.toMatchObject({ code: 'E_RECONSTRUCTOR' });
     const nowhere = await workplace(without.replace('publisher:', 'reconstructor: ./nowhere\npublisher:'));
     await expect(nowhere.open()).rejects.toThrow(/nla\.config\.yaml:\d+:\d+[\s\S]*nowhere/);
+    const early = await workplace(without.replace('publisher:', 'reconstructor: ./runs/other/reconstructor/step_000003\npublisher:'));
+    await expect(early.open()).rejects.toThrow(/does not exist \(yet\)[\s\S]*Make the run it belongs to first \(other\)/);
   });
 });
 

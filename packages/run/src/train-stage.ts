@@ -134,7 +134,9 @@ export async function runTrainStage(session: RunSession, options: TrainStageOpti
         case 'guard':
           checkpointContext = { ...checkpointContext, guard: { ...event.guard, override: event.override } };
           await events.append({ stage: 'train', role, type: 'guard', guard: event.guard, override: event.override });
-          if (event.guard.verdict !== 'accepted') log.warn(`injection guard (${event.guard.verdict}): ${event.guard.reasons.join(' ')}`);
+          // An overruled guard is a warning of the trainer's own.
+          if (event.guard.verdict !== 'accepted' && !event.override)
+            log.warn(`injection guard (${event.guard.verdict}): ${event.guard.reasons.join(' ')}`);
           break;
         case 'step':
           step = event.step;
@@ -195,7 +197,7 @@ export async function runTrainStage(session: RunSession, options: TrainStageOpti
 }
 
 /** Whether the events say that a role's training is complete. */
-export function finishedResult(role: Role, events: readonly RunEvent[]): TrainStageResult | undefined {
+function finishedResult(role: Role, events: readonly RunEvent[]): TrainStageResult | undefined {
   const done = events.filter((event) => event.stage === 'train' && event.role === role && event.type === 'done').at(-1);
   if (done?.stage !== 'train' || done.type !== 'done') return undefined;
   return { role, step: done.step, steps: done.step, complete: true, skipped: true, figures: done.figures };

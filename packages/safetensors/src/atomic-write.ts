@@ -14,6 +14,7 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: 'The file system is read-only: choose another output folder.',
   ENOENT: 'Create the folder first.',
   ENOTDIR: 'A part of the path is a file: choose another path.',
+  EEXIST: 'A file has that name: remove it or choose another name.',
   EISDIR: 'A folder has that name: remove it or choose another name.',
   EMFILE: 'Too many files are open: raise the limit (ulimit -n).',
   ENAMETOOLONG: 'Choose a shorter name.',

@@ -247,7 +247,7 @@ export function fakeHost(journal: FakeJournal = { done: [] }): RunHost {
         optionsSchema: z.strictObject({ source: z.string(), layer: z.int().optional() }),
         create: (_, context) => {
           context.use('backend');
-          return { describe: unused, load: () => Promise.resolve(model()) };
+          return { describe: () => Promise.resolve(model().spec), load: () => Promise.resolve(model()) };
         },
       }),
     },
