@@ -11,6 +11,14 @@ const stop = (): void => {
 process.on('SIGINT', stop);
 process.on('SIGTERM', stop);
 
+// Whoever reads the output may have enough of it: `nla … | head` is no failure.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
+
 process.exitCode = await runCli(process.argv.slice(2), processIo(controller.signal));
 // Worker threads of an engine would keep the process alive; what was printed has been handed to the system by now or is awaited here.
 await Promise.all(

@@ -26,8 +26,8 @@ export async function planMemory(parts: RunParts, trainerOptions: JsonValue | un
     adapterParameters += rank * (out + inn);
   }
   const rows = option('microBatch', 1) * option('maxLength', 512);
-  const widest = Math.max(...[...spec.linears.values()].map(([out]) => out));
-  const largest = Math.max(...[...spec.linears.values()].map(([out, inn]) => out * inn));
+  const widest = Math.max(0, ...[...spec.linears.values()].map(([out]) => out));
+  const largest = Math.max(0, ...[...spec.linears.values()].map(([out, inn]) => out * inn));
   const planned = [
     { name: `linear weights (${spec.linears.size})`, bytes: linearBytes },
     { name: 'other weights, f32', bytes: (spec.parameters - linearParameters) * 4 },

@@ -1,12 +1,18 @@
 import { mkdir, mkdtemp, readFile, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { plugin as directoryPublisher } from '@nlakit/publisher-directory';
-import type { RunHost } from '@nlakit/run';
+import { readConfig, type RunHost } from '@nlakit/run';
 import { writeSafetensors } from '@nlakit/safetensors';
 import { describe, expect, it } from 'vitest';
 import { fakeConfig, fakeHost, type FakeJournal } from '../../run/src/test-support/fake-plugins.js';
 import { runCli, type CliIo } from './index.js';
+
+interface TrainerSlots {
+  readonly ar: { readonly options: object };
+  readonly av: { readonly options: object };
+}
 
 interface Outcome {
   readonly code: number;
@@ -111,6 +117,11 @@ describe('nla', () => {
     expect((await nla(['eval', 'here/trajectory/step_000005', '--json', '--rows', '4'])).json()).toMatchObject({ step: 5, id: 'h5' });
     expect((await nla(['eval', 'here', '--steps', '3'])).code).toBe(2);
     expect((await nla(['eval', 'here', '--rows', 'x'])).code).toBe(2);
+    const added = await nla(['eval', 'here', '--evaluator', '@fake/evaluator#plugin', '--steps', '4', '--json']);
+    expect(added.json()).toMatchObject({ id: 'plugin', step: 4 });
+    const unknown = await nla(['eval', 'here', '--evaluator', 'nothing', '--json']);
+    expect(unknown).toMatchObject({ code: 2 });
+    expect(unknown.json()).toMatchObject({ error: { code: 'E_PLUGIN_UNKNOWN', expected: expect.stringContaining('h5') } });
     expect((await nla(['eval', 'nowhere', '--json'])).json()).toMatchObject({ error: { code: 'E_RUN_MISSING' } });
 
     expect((await nla(['publish', 'here', '--to', 'directory', '--json'])).json()).toMatchObject({ error: { code: 'E_REPORT_MISSING' } });
@@ -124,6 +135,11 @@ describe('nla', () => {
     expect(await readFile(join(folder, 'published/me/nla/README.md'), 'utf8')).toBe('# card\n');
     expect(await readdir(join(folder, 'published/me/nla/trajectory'))).toHaveLength(3);
     expect((await nla(['publish', 'here', '--to', 'nothing'])).code).toBe(2);
+
+    const elsewhere = ['publish', 'here', '--to', 'directory', '--repo', 'me/nla', '--set'];
+    expect((await nla([...elsewhere, 'publisher.options.to=./other'])).code).toBe(0);
+    expect(await readdir(join(folder, 'other/me/nla'))).toContain('trajectory');
+    expect((await nla([...elsewhere, 'seed=3', '--json'])).json()).toMatchObject({ error: { code: 'E_USAGE', found: 'seed' } });
   });
 
   it('looks into files and refuses damaged ones with 2', async () => {
@@ -145,6 +161,19 @@ describe('nla', () => {
     expect(await readFile(join(folder, 'mine/nla.config.yaml'), 'utf8')).toContain('name: first');
     expect((await nla(['init', 'mine', '--json'])).json()).toMatchObject({ error: { code: 'E_FILE_EXISTS' } });
     expect((await nla(['init', 'other', '--name', 'a b'])).code).toBe(2);
+  });
+
+  it('starts new experiments with the settings of the quickstart', async () => {
+    const { nla, folder } = await workplace();
+    await nla(['init', 'mine']);
+    const read = async (file: string) => (await readConfig(file)).value as Record<string, unknown>;
+    const written = await read(join(folder, 'mine/nla.config.yaml'));
+    const quickstart = await read(fileURLToPath(new URL('../../../examples/quickstart/nla.config.yaml', import.meta.url)));
+    for (const slot of ['quantizer', 'injector', 'dataset']) expect(written[slot]).toEqual(quickstart[slot]);
+    const [own, example] = [written, quickstart].map((config) => config['trainers'] as TrainerSlots);
+    // The rest of the quickstart's options are defaults.
+    for (const role of ['ar', 'av'] as const) expect(example?.[role]).toMatchObject(own?.[role] ?? {});
+    expect(own?.av.options).toHaveProperty('acknowledgeGuard', true);
   });
 
   it('lists plugins', async () => {

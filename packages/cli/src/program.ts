@@ -80,14 +80,17 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--until-step <n>', 'stop after that step with the state saved')
     .action(action(async () => (await import('./commands/run.js')).train));
   common(program.command('eval <folder>').description('evaluate a run or one of its step folders from disk'))
-    .option('--evaluator <name>', 'id or name of one evaluator')
+    .option('--evaluator <name>', 'id or name of one evaluator of the run, or a plugin to add')
     .option('--rows <n>', 'number of held-out rows')
     .option('--steps <list>', 'steps to measure: 50,100')
     .action(action(async () => (await import('./commands/eval.js')).evaluate));
-  common(program.command('explain <folder>').description('activation -> explanation -> reconstruction'))
+  common(
+    program.command('explain <folder>').description('activation -> explanation -> reconstruction, from a run or a published trajectory'),
+  )
     .option('--text <text>', 'read the activation in this text')
     .option('--position <p>', 'token position in the text, from 0 (default: the last)')
     .option('--vector <file#name>', 'take the activation from a safetensors file')
+    .option('--model <source>', 'where the base model lies, if not where the run or the sidecar says')
     .option('--max-new <n>', 'most tokens to write', '160')
     .action(action(async () => (await import('./commands/explain.js')).explain));
   common(program.command('report <run>').description('write card, figures and HTML')).action(

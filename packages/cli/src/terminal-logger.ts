@@ -1,6 +1,7 @@
 import type { Logger, Progress } from '@nlakit/core';
 import { formatSeconds } from '@nlakit/run';
 import { createColors } from 'picocolors';
+import { formatBytes } from './format-bytes.js';
 import type { CliIo } from './io.js';
 
 /** A logger that has to be told when it is over, so that no half line stays on the terminal. */
@@ -73,11 +74,14 @@ export function createTerminalLogger(io: CliIo, options: { readonly verbose?: bo
 
 function describe(progress: Progress, seconds: number, done: number): string {
   const { task, total, unit, figures } = progress;
-  const count = total === undefined ? `${progress.done} ${unit}` : `${progress.done}/${total} ${unit}`;
+  const bytes = unit === 'bytes';
+  const shown = (value: number): string => (bytes ? formatBytes(value) : String(value));
+  const count = `${shown(progress.done)}${total === undefined ? '' : `${bytes ? ' of ' : '/'}${shown(total)}`}${bytes ? '' : ` ${unit}`}`;
   const parts = Object.entries(figures ?? {}).map(([name, value]) => `${name} ${value}`);
   if (figures?.['eta'] === undefined && seconds > 1 && done > 0) {
     const rate = done / seconds;
-    if (figures?.['tok/s'] === undefined) parts.push(`${rate < 10 ? rate.toPrecision(2) : Math.round(rate)} ${unit}/s`);
+    if (figures?.['tok/s'] === undefined)
+      parts.push(bytes ? `${formatBytes(rate)}/s` : `${rate < 10 ? rate.toPrecision(2) : Math.round(rate)} ${unit}/s`);
     if (total !== undefined && progress.done < total) parts.push(`eta ${formatSeconds((total - progress.done) / rate)}`);
   }
   return [task, count, ...parts].join('  ');

@@ -1,8 +1,9 @@
-import { access, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { NlaError } from '@nlakit/core';
 import type { CommandContext } from '../command-context.js';
-import { configTemplate, gitignoreTemplate, readmeTemplate } from '../init-templates.js';
+import { exists } from '../exists.js';
+import { bundledModel, configTemplate, gitignoreTemplate, readmeTemplate } from '../init-templates.js';
 
 /** `nla init`: a config, a `.gitignore` and a README. Existing files are never overwritten. */
 export async function init(
@@ -34,7 +35,7 @@ export async function init(
       kind: 'input',
     });
   }
-  const model = options.model ?? '@nlakit/tiny-gemma4';
+  const model = options.model ?? bundledModel;
   const files: Readonly<Record<string, string>> = {
     'nla.config.yaml': configTemplate(name, model),
     '.gitignore': gitignoreTemplate,
@@ -77,13 +78,4 @@ function folderName(folder: string): string {
       .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
       .replace(/^[^A-Za-z0-9]+/, '') || 'experiment'
   );
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

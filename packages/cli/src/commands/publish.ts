@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
-import { isNlaError, NlaError, type PublishEvent, type Publisher } from '@nlakit/core';
-import { buildRelease, createSeedStreams, openRun, preparePlugin, type OpenedRun } from '@nlakit/run';
-import type { CommandContext } from '../command-context.js';
+import { NlaError, type PublishEvent, type Publisher } from '@nlakit/core';
+import { applyOverrides, buildRelease, createSeedStreams, loadPlugin, openRun, preparePlugin, type OpenedRun } from '@nlakit/run';
+import { overridesOf, usage, type CommandContext } from '../command-context.js';
+import { formatBytes } from '../format-bytes.js';
+import { pluginSpecifier } from '../plugin-specifier.js';
 
 /** `nla publish`: plans a release, prints the plan, and publishes unless it is a dry run. */
 export async function publish(
@@ -42,17 +44,15 @@ export async function publish(
 async function createPublisher(context: CommandContext, run: OpenedRun, to: string): Promise<Publisher> {
   const { host, io, log } = context;
   const configFolder = resolve(run.folder, run.record.configFolder);
-  const use = /[/.#@]/.test(to) ? to : `@nlakit/publisher-${to}`;
+  const use = pluginSpecifier('publisher', to);
   const slot = run.record.publisher;
-  const named = await preparePlugin('publisher', { use }, { folder: configFolder, host }).catch((error: unknown) => {
-    // Defaults need not be enough; the config's options may be.
-    if (slot === undefined || !isNlaError(error) || error.code !== 'E_OPTION') throw error;
-    return undefined;
-  });
-  const { plugin, options } =
-    slot !== undefined && (named === undefined || slot.name === named.plugin.name)
-      ? await preparePlugin('publisher', { use, options: slot.given as Readonly<Record<string, unknown>> }, { folder: configFolder, host })
-      : (named ?? (await preparePlugin('publisher', { use }, { folder: configFolder, host })));
+  const loaded = await loadPlugin(use, 'publisher', { folder: configFolder, ...host });
+  const given = slot?.name === loaded.plugin.name ? slot.given : {};
+  const { plugin, options } = await preparePlugin(
+    'publisher',
+    { use, options: overriddenOptions(context, given) },
+    { folder: configFolder, host },
+  );
   return plugin.create(options, {
     use: (kind) => {
       throw new NlaError('E_PLUGIN_NEEDS', { message: `A publisher cannot use a ${kind}.` });
@@ -64,14 +64,11 @@ async function createPublisher(context: CommandContext, run: OpenedRun, to: stri
   });
 }
 
-function formatBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`;
-  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes / 1024;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${value.toFixed(1)} ${units[unit] ?? ''}`;
+/** Options with the `--set publisher.options.…` of this command in them; nothing else of the config matters here. */
+function overriddenOptions(context: CommandContext, given: unknown): Readonly<Record<string, unknown>> {
+  const overrides = overridesOf(context);
+  const stranger = overrides.find(({ path }) => !path.startsWith('publisher.options.'));
+  if (stranger !== undefined) throw usage('--set', stranger.path, 'publisher.options.<name>=<value>: publishing uses nothing else');
+  const { publisher } = applyOverrides({ publisher: { options: given } }, overrides) as { publisher: { options: Record<string, unknown> } };
+  return publisher.options;
 }

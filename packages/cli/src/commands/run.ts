@@ -2,7 +2,7 @@ import { relative, resolve } from 'node:path';
 import { NlaError } from '@nlakit/core';
 import { runAllStages, runDataStage, runTrainStage, startSession, type Role, type RunSession, type TrainStageResult } from '@nlakit/run';
 import { overridesOf, runFolderOption, wholeNumber, type CommandContext } from '../command-context.js';
-import { headlineTable } from '../headline-table.js';
+import { resultTable } from '../result-table.js';
 
 /** `nla run`: all stages, those done under the same hash skipped. */
 export async function run(context: CommandContext, _options: unknown, config = ''): Promise<undefined> {
@@ -10,7 +10,12 @@ export async function run(context: CommandContext, _options: unknown, config = '
     const result = await runAllStages(session, async (folder) => (await import('../write-run-report.js')).writeRunReport(folder));
     const evaluations = result.evaluations.map(({ evaluation: { id, step, headline } }) => ({ evaluator: id, step, headline }));
     context.print({ run: session.layout.folder, trained: result.trained, evaluations, report: result.report }, () =>
-      [headlineTable(evaluations), '', `run:    ${session.layout.folder}`, `report: ${result.report[0] ?? 'none'}`].join('\n'),
+      [
+        resultTable(result.evaluations.map(({ evaluation }) => evaluation)),
+        '',
+        `run:    ${session.layout.folder}`,
+        `report: ${result.report[0] ?? 'none'}`,
+      ].join('\n'),
     );
   });
 }
