@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import type { RandomStream } from '@nlakit/core';
-import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type { Rank, Tensor2D } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loraLinear, tf } from './index.js';
 
@@ -39,5 +39,28 @@ describe('dropout of loraLinear', () => {
         expect.objectContaining({ code: 'E_DROPOUT_RATE' }),
       );
     }
+  });
+});
+
+describe('loraLinear on rows', () => {
+  it('records two operations, no more: every adapted linear runs it at every step', () => {
+    const [x, base] = [tf.ones<Rank.R2>([3, 4]), tf.ones<Rank.R2>([3, 2])];
+    const pair = { a: tf.ones<Rank.R2>([1, 4]), b: tf.ones<Rank.R2>([2, 1]) };
+    loraLinear(x, base, pair, 2).dispose();
+    const names: string[] = [];
+    const engine = tf.engine();
+    const runKernel = engine.runKernel.bind(engine);
+    const depth = () => (engine.state as { kernelDepth: number }).kernelDepth;
+    const listening: typeof runKernel = (name, inputs, attrs) => {
+      if (depth() === 0) names.push(name);
+      return runKernel(name, inputs, attrs);
+    };
+    engine.runKernel = listening;
+    try {
+      loraLinear(x, base, pair, 2);
+    } finally {
+      engine.runKernel = runKernel;
+    }
+    expect(names).toEqual(['BatchMatMul', 'NlaLoraUp']);
   });
 });

@@ -1,5 +1,5 @@
 export { gemm, gemmScratchBytes } from './gemm';
-export { accumulate, exp, geglu, gegluGrad, tanh } from './elementwise';
+export { accumulate, exp, geglu, gegluGrad, scale, scaleOnto, tanh } from './elementwise';
 export { maskedSoftmax, rmsNorm, rmsNormGrad, rope, softcapCrossEntropyGrad, softcapLogSumExp, softmaxGrad } from './rows';
 export { nf4Unpack } from './nf4';
 export { copyRows, gatherRows } from './move';

@@ -20,6 +20,8 @@ export interface KernelExports {
   exp(x: number, out: number, n: number): void;
   tanh(x: number, out: number, n: number): void;
   accumulate(x: number, out: number, n: number): void;
+  scale(out: number, factor: number, n: number): void;
+  scaleOnto(base: number, factor: number, out: number, n: number): void;
   geglu(gate: number, up: number, out: number, n: number): void;
   gegluGrad(gate: number, up: number, dy: number, dgate: number, dup: number, n: number): void;
   rmsNorm(x: number, weight: number, out: number, rows: number, width: number, epsilon: number): void;

@@ -6,6 +6,7 @@ import { concat } from './kernels/concat.js';
 import { gather } from './kernels/gather.js';
 import { geglu, gegluGrad } from './kernels/geglu.js';
 import { cast, identity } from './kernels/identity.js';
+import { loraUp, loraUpGrad } from './kernels/lora.js';
 import { nf4Unpack } from './kernels/nf4-unpack.js';
 import { rmsNorm, rmsNormGrad } from './kernels/rms-norm.js';
 import { rope } from './kernels/rope.js';
@@ -41,6 +42,8 @@ const kernels: readonly WasmKernel[] = [
   softmaxGrad,
   softcapLogSumExp,
   softcapCrossEntropyGrad,
+  loraUp,
+  loraUpGrad,
   nf4Unpack,
   roundHalf,
 ];

@@ -253,6 +253,28 @@ export function describeDomainKernels(runner: TestRunner, backendName: string, s
         mistakes: { 'scale left out': ({ x, weight, a, b }) => withLora(x, weight, a, b, 1) },
       }));
 
+    // The form that the decoder uses, at sizes with and without remainders in every direction.
+    for (const [rows, inn, rank, out] of [
+      [1, 3, 1, 1],
+      [5, 9, 3, 7],
+      [33, 16, 8, 12],
+    ] as const) {
+      test(`loraLinear on rows, [${rows}, ${inn}] of rank ${rank} to ${out}`, () =>
+        checkOperation(runner, {
+          inputs: {
+            x: someValues(51, [rows, inn]),
+            base: someValues(52, [rows, out]),
+            a: someValues(53, [rank, inn]),
+            b: someValues(54, [out, rank]),
+          },
+          compute: ({ x, base, a, b }) => loraLinear(x, base, { a: a as Tensor2D, b: b as Tensor2D }, -1.5),
+          reference: ({ x, base, a, b }) => {
+            const term = linearReference(linearReference(x, a), b);
+            return valuesOf([rows, out], (index) => (base.data[index] ?? NaN) - 1.5 * (term.data[index] ?? NaN));
+          },
+        }));
+    }
+
     for (const { name, vocabulary, chunk } of [
       { name: 'one chunk', vocabulary: 13, chunk: 13 },
       { name: 'chunks of unequal size', vocabulary: 13, chunk: 5 },
