@@ -57,9 +57,8 @@ function multiply(left: Tensor2D, weight: Pick<Inputs, 'codes' | 'absmax'>, attr
 export function nf4Linear(x: Tensor, weight: Nf4Tensors): Tensor {
   const { codes, absmax, blockSize, shape, storage } = weight;
   const [out, inn] = shape;
-  return tf.tidy(() => {
-    const rows: Tensor2D = tf.reshape(x, [-1, inn]);
-    const product = linearKernel.run({ x: rows, codes, absmax }, { blockSize, out, inn, storage });
-    return tf.reshape(product, [...x.shape.slice(0, -1), out]);
-  });
+  const multiplied = (rows: Tensor2D): Tensor => linearKernel.run({ x: rows, codes, absmax }, { blockSize, out, inn, storage });
+  // The decoder works on [rows, width]: two reshapes fewer, each of which would also be recorded for the gradient.
+  if (x.rank === 2 && x.shape[1] === inn) return multiplied(x as Tensor2D);
+  return tf.tidy(() => tf.reshape(multiplied(tf.reshape(x, [-1, inn])), [...x.shape.slice(0, -1), out]));
 }

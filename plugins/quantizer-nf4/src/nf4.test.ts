@@ -368,6 +368,31 @@ describe('the quantizer on a backend', () => {
     expect(tf.memory().numTensors).toBe(before - 2 - 2);
   });
 
+  it('takes rows as they are, without recording reshapes', async () => {
+    const quantizer = nf4Quantizer();
+    const weight = await quantizer.pack(rowsOf(values, 40), shape);
+    const rows = tf.tensor2d(input, [6, 40]);
+    const engine = tf.engine();
+    const runKernel = engine.runKernel.bind(engine);
+    const names: string[] = [];
+    engine.runKernel = (name, inputs, attrs) => {
+      names.push(name);
+      return runKernel(name, inputs, attrs);
+    };
+    try {
+      const y = quantizer.linear(rows, weight);
+      expect(y.shape).toEqual([6, 24]);
+      expect(names).toContain('NlaNf4Linear');
+      expect(names).not.toContain('Reshape');
+      const same = quantizer.linear(tf.reshape(rows, [3, 2, 40]), weight);
+      expect([...y.dataSync()]).toEqual([...same.dataSync()]);
+      tf.dispose([y, same, rows]);
+    } finally {
+      engine.runKernel = runKernel;
+      weight.dispose();
+    }
+  });
+
   it('differentiates a loss through it while other inputs are variables', async () => {
     const quantizer = nf4Quantizer();
     const weight = (await quantizer.pack(rowsOf(values, 40), shape)) as Nf4Weight;
