@@ -52,6 +52,8 @@ function row(index: number, documentId: string): NlaRow {
   return { id: `r${index}`, documentId, vector: Float32Array.from([index + 1, 1, 0.5, 0]), rawTokens: 4, text: 'long text '.repeat(200) };
 }
 let leak = false;
+/** Number of training rows handed out, and the hash their file has. */
+const training = { read: 0, sha256: 'avSft' };
 function dataset(): Dataset {
   const splits: Record<SplitName, NlaRow[]> = {
     avSft: Array.from({ length: 5 }, (_, index) => row(index, `train ${index}`)),
@@ -67,8 +69,11 @@ function dataset(): Dataset {
       Promise.resolve({
         name,
         length: splits[name].length,
-        sha256: name,
-        rows: (indices) => Promise.resolve(indices.map((index) => splits[name][index]).filter((found) => found !== undefined)),
+        sha256: name === 'avSft' ? training.sha256 : name,
+        rows: (indices) => {
+          if (name !== 'heldOut') training.read += indices.length;
+          return Promise.resolve(indices.map((index) => splits[name][index]).filter((found) => found !== undefined));
+        },
       }),
   };
 }
@@ -99,6 +104,7 @@ const identity = { name: 'e', version: '1' };
 
 beforeEach(() => {
   leak = false;
+  Object.assign(training, { read: 0, sha256: 'avSft' });
   Object.assign(state, { arLayer: 2, step: 50, opened: [], disposed: 0, explained: 0 });
 });
 
@@ -147,6 +153,19 @@ it('refuses rows that either of the two was trained on', async () => {
   leak = true;
   await expect(evaluateH5(context(), options, identity)).rejects.toMatchObject({ code: 'E_EVALUATION_LEAK' });
   expect(state.explained).toBe(0);
+});
+
+it('reads the training rows once for all steps, and again when their file has changed', async () => {
+  const shared = dataset();
+  const first = await evaluateH5(context({ dataset: shared }), options, identity);
+  const second = await evaluateH5(context({ dataset: shared, stepFolder: 'trajectory/step_000100' }), options, identity);
+  expect(training.read).toBe(10);
+  expect(second.summary['baselines']).toEqual(first.summary['baselines']);
+  training.sha256 = 'changed';
+  expect((await evaluateH5(context({ dataset: shared }), options, identity)).summary).toMatchObject({
+    baselines: { sourceHash: 'changed' },
+  });
+  expect(training.read).toBe(20);
 });
 
 it('stops when it is told to', async () => {

@@ -11,17 +11,28 @@ export interface TrainingReference {
   readonly documents: ReadonlySet<string>;
 }
 
-/** Reads the vectors of the AV's training split, and the documents of both training splits. */
+/** What was read last, by dataset: every step of a trajectory is measured against the same training rows. */
+const known = new WeakMap<Dataset, { readonly key: string; readonly reference: TrainingReference }>();
+
+/**
+ * Reads the vectors of the AV's training split, and the documents of both training splits; for the same files of the same dataset once
+ * only.
+ */
 export async function readTrainingReference(dataset: Dataset, folder: string, signal: AbortSignal): Promise<TrainingReference> {
-  const avSft = await dataset.open(folder, 'avSft');
+  const [avSft, arSft] = [await dataset.open(folder, 'avSft'), await dataset.open(folder, 'arSft')];
+  const key = JSON.stringify([folder, avSft.sha256, arSft.sha256]);
+  const before = known.get(dataset);
+  if (before?.key === key) return before.reference;
   const documents = new Set<string>();
   const vectors: Float32Array[] = [];
   for await (const row of rowsOf(avSft, signal)) {
     documents.add(row.documentId);
     vectors.push(row.vector);
   }
-  for await (const row of rowsOf(await dataset.open(folder, 'arSft'), signal)) documents.add(row.documentId);
-  return { baselines: constantBaselines(vectors), sourceHash: avSft.sha256, documents };
+  for await (const row of rowsOf(arSft, signal)) documents.add(row.documentId);
+  const reference = { baselines: constantBaselines(vectors), sourceHash: avSft.sha256, documents };
+  known.set(dataset, { key, reference });
+  return reference;
 }
 
 /** Held-out rows must not be of documents that AV or AR were trained on: `E_EVALUATION_LEAK` names some that are. */
