@@ -77,7 +77,7 @@ describe('directionLosses', () => {
 describe('events of a run', () => {
   it('trains blocks 0 to K only, with a head that starts as the identity', async () => {
     const context = fakeStage();
-    const events = await train({ learningRate: 1e-9 }, context);
+    const events = await train({ learningRate: 1e-3, headLearningRate: 1e-9 }, context);
     expect(events.map(({ type }) => type)).toEqual([
       'plan',
       'step',

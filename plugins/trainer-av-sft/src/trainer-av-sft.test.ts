@@ -69,6 +69,13 @@ describe('events of a run', () => {
     expect(context.model.adapted.at(-1)).toBeNull();
   });
 
+  it('warns at a save of an adapter that changes nothing', async () => {
+    const codes = async (learningRate: number) =>
+      (await train({ learningRate, steps: 3 }, fakeStage())).flatMap((event) => (event.type === 'warning' ? [event.warning.code] : []));
+    expect(await codes(1e-40)).toEqual(['W_ADAPTER_NO_EFFECT']);
+    expect(await codes(0.02)).toEqual([]);
+  });
+
   it('learns the texts and to read the vector; its content-blind twin reads nothing', async () => {
     const learning = { steps: 40, saveEvery: 40, healthRows: 16, accumulate: 1, microBatch: 8 };
     const real = await train(learning, fakeStage());

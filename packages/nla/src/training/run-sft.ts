@@ -9,6 +9,7 @@ import {
   type TrainContext,
   type TrainerState,
   type TrainEvent,
+  type Warning,
 } from '@nlakit/core';
 import { z } from 'zod';
 import { createDataOrder, type DataOrderCursor } from './data-order.js';
@@ -199,6 +200,7 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
       }
       if (step % recipe.saveEvery === 0 || step === recipe.steps) {
         const health = { ...lossHealth(progress.losses), ...(await task.health()) };
+        if (health['adapterEffect'] === 0) yield { type: 'warning', step, warning: withoutEffect(step) };
         const recent = progress.losses.at(-1);
         if (recent !== undefined) progress.lossAtSaves[String(step)] = recent;
         const event = checkpointAfterSave(progress, () => checkpoint('save', health));
@@ -214,6 +216,14 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
     context.model.adapt(null);
     task.dispose();
   }
+}
+
+/** The fate of adapters whose names fit nothing: PEFT loads them without a word, and they do nothing. */
+function withoutEffect(step: number): Warning {
+  return {
+    code: 'W_ADAPTER_NO_EFFECT',
+    message: `At step ${step} the output with the adapter equals the output without it. Check its targets, and the learning rate.`,
+  };
 }
 
 /** A save starts a new stretch of losses, in the stored state already: a resumed run must not count them twice. */
