@@ -105,6 +105,12 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--config <config>', 'also those a config names')
     .action(action(async () => (await import('./commands/plugins.js')).plugins));
 
+  common(program.command('fake-checkpoint').description('random weights of any supported geometry, for memory and speed checks'))
+    .requiredOption('--config <config.json>', "the model's config.json")
+    .requiredOption('--out <dir>', 'new folder')
+    .option('--seed <n>', 'seed of the weights', '0')
+    .action(action(async () => (await import('./commands/fake-checkpoint.js')).fakeCheckpoint));
+
   const inspect = program.command('inspect').description('look into files, and run one pass over raw ids');
   const pass = (command: Command): Command =>
     common(command)
