@@ -46,6 +46,13 @@ export async function openNla(context: CommandContext, folder: string, source?: 
     const model = await parts.model();
     const verbalizer = await openVerbalizer({ folder: stepFolder, model, injector: await parts.injector() });
     const reconstructor = await openReconstructor({ folder: layout.checkpoint('ar', reconstructorStep), model });
+    const trainedOn = verbalizer.sidecar.training?.['base_model_fingerprint'];
+    // A run holds itself to its model. Here the same weights may come in other files, so another fingerprint is no proof.
+    if (!isRun && typeof trainedOn === 'string' && model.spec.fingerprint !== undefined && trainedOn !== model.spec.fingerprint) {
+      log.warn(
+        `W_MODEL_CHANGED: ${model.spec.name} lies here in other files than those this NLA was trained on. With other weights its explanations mean nothing.`,
+      );
+    }
     return {
       model,
       verbalizer,

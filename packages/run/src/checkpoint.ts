@@ -70,6 +70,7 @@ function sidecarText(event: CheckpointEvent, context: CheckpointContext, content
       ...(record.quantizer === undefined
         ? {}
         : { quantizer: { name: record.quantizer.name, version: record.quantizer.version, options: record.quantizer.options } }),
+      ...(context.model.spec.fingerprint === undefined ? {} : { base_model_fingerprint: context.model.spec.fingerprint }),
       run_hash: record.hash,
     },
     trainingData: {

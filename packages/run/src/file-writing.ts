@@ -18,20 +18,28 @@ function isSystemError(error: unknown): boolean {
   return !isNlaError(error) && error instanceof Error && 'syscall' in error;
 }
 
-/** Makes a folder with its parents. */
+/** Makes a folder with its parents. Throws `E_WRITE`. */
 export async function makeFolder(folder: string): Promise<void> {
-  await withPath(folder, async () => {
+  await withPath(folder, () => makeMissing(resolve(folder)));
+}
+
+/** Step by step, because Node's recursive `mkdir` never comes back where the system answers ENOENT below an existing folder (/proc). */
+async function makeMissing(folder: string): Promise<void> {
+  const make = async (): Promise<void> => {
     try {
-      await mkdir(folder, { recursive: true });
+      await mkdir(folder);
     } catch (error) {
-      // Node reports ENOENT where a file system is read-only: the first missing folder tells the true reason.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      let missing = resolve(folder);
-      while (dirname(missing) !== missing && !(await isFolder(dirname(missing)))) missing = dirname(missing);
-      await mkdir(missing);
-      await mkdir(folder, { recursive: true });
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !(await isFolder(folder))) throw error;
     }
-  });
+  };
+  try {
+    await make();
+  } catch (error) {
+    const parent = dirname(folder);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || (await isFolder(parent))) throw error;
+    await makeMissing(parent);
+    await make();
+  }
 }
 
 /** Writes a file that is either whole or not there, making its folder. Throws `E_WRITE`. */

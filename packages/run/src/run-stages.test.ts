@@ -101,7 +101,7 @@ describe('runAllStages', () => {
       injectionScale: 2,
       step: 4,
       adapter: { r: 2, alpha: 4, trainable_params: 16 },
-      training: { lr: 0.001, seed: 7 },
+      training: { lr: 0.001, seed: 7, base_model_fingerprint: 'f00d' },
       trainingData: { dataset_id: 'fake-data', sha256: 'hash-of-avSft', n_rows: 6 },
       guard: { verdict: 'accepted', override: false },
     });

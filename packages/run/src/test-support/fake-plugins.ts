@@ -56,6 +56,7 @@ const backend: Backend = {
 const model = (): Model => ({
   spec: {
     name: 'fake/base',
+    fingerprint: 'f00d',
     architecture: 'fake',
     dModel,
     layers: 4,
