@@ -50,7 +50,7 @@ export function summarySentences(data: ReportData): string[] {
   const gold = last.conditions.find((point) => point.condition === 'GOLD');
   if (gold?.fve !== undefined) {
     sentences.push(
-      `The reconstructor explains ${formatNumber(gold.fve)} of the variance (fve_nrm) from gold explanations: the ceiling for any verbalizer paired with it.`,
+      `The reconstructor explains ${gold.fve > 0 ? `${formatNumber(gold.fve)} of the variance (fve_nrm)` : `none of the variance (fve_nrm ${formatNumber(gold.fve)})`} from gold explanations: the ceiling for any verbalizer paired with it.`,
     );
   }
   return sentences;
