@@ -15,7 +15,7 @@ describe('lastTokenHidden', () => {
     const before = tf.memory().numTensors;
     const together = lastTokenHidden(model, prompts, 1);
     expect(tf.memory().numTensors).toBe(before + 1);
-    const rows = (await together.array());
+    const rows = await together.array();
     for (const [row, prompt] of prompts.entries()) {
       const alone = lastTokenHidden(model, [prompt], 1);
       (await alone.data()).forEach((value, at) => expect(value).toBeCloseTo(rows[row]?.[at] ?? Number.NaN, 5));
