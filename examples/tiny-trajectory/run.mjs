@@ -1,4 +1,4 @@
-// The trajectory experiment at tiny scale, with its content-blind twin; about 15 minutes on two cores.
+// The trajectory experiment at tiny scale, with its content-blind twin; about 10 minutes on two cores.
 // Figures go to docs/results/tiny-trajectory.json, the report to docs/results/tiny-trajectory/.
 import { join } from 'node:path';
 import { nla, root } from '../lib/nla.mjs';
