@@ -1,0 +1,2 @@
+export * from './parity-row.js';
+export * from './repository.js';
