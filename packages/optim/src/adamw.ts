@@ -119,14 +119,18 @@ function create(algorithm: 'adamw' | 'adamw8bit', options: AdamW8bitOptions): Op
         stepSize: learningRate / (1 - beta1 ** steps),
         correction2: Math.sqrt(1 - beta2 ** steps),
       };
+      let change = 0;
       for (const [name, parameter] of params) {
         const gradient = gradients.get(name)!;
         let moment = moments.get(name);
         if (moment === undefined) moments.set(name, (moment = freshMoments(parameter.length)));
         const factors = { ...shared, keep: decays(name) ? 1 - learningRate * weightDecay : 1 };
-        if (moment.kind === 'f32') updateF32(parameter, gradient, moment.state1, moment.state2, factors);
-        else update8bit(parameter, gradient, moment, factors, blockSize, floor);
+        change +=
+          moment.kind === 'f32'
+            ? updateF32(parameter, gradient, moment.state1, moment.state2, factors)
+            : update8bit(parameter, gradient, moment, factors, blockSize, floor);
       }
+      return Math.sqrt(change);
     },
     state() {
       const tensors = new Map<string, { shape: number[]; data: Float32Array | Uint8Array }>();
@@ -153,20 +157,26 @@ function create(algorithm: 'adamw' | 'adamw8bit', options: AdamW8bitOptions): Op
   };
 }
 
-function updateF32(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32Array, factors: StepFactors): void {
+/** Returns the sum of the squared changes of `p`, as it is stored. */
+function updateF32(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32Array, factors: StepFactors): number {
   const { beta1, beta2, epsilon, keep, stepSize, correction2 } = factors;
   const rest1 = 1 - beta1;
   const rest2 = 1 - beta2;
   // One division less per element; the quotient differs in f64's last bit only.
   const inverse2 = 1 / correction2;
+  let change = 0;
   for (let i = 0; i < p.length; i++) {
     const gradient = g[i]!;
     const first = Math.fround(beta1 * m[i]! + rest1 * gradient);
     const second = Math.fround(beta2 * v[i]! + rest2 * gradient * gradient);
     m[i] = first;
     v[i] = second;
-    p[i] = Math.fround(p[i]! * keep) - (stepSize * first) / (Math.sqrt(second) * inverse2 + epsilon);
+    const before = p[i]!;
+    const after = Math.fround(Math.fround(before * keep) - (stepSize * first) / (Math.sqrt(second) * inverse2 + epsilon));
+    p[i] = after;
+    change += (after - before) * (after - before);
   }
+  return change;
 }
 
 function update8bit(
@@ -176,7 +186,7 @@ function update8bit(
   factors: StepFactors,
   blockSize: number,
   floor: boolean,
-): void {
+): number {
   const { state1, state2, absmax1, absmax2 } = moment;
   const signed = dynamicMap(true);
   const unsigned = dynamicMap(false);
@@ -184,6 +194,7 @@ function update8bit(
   const second = new Float32Array(blockSize);
   const scaled = new Float32Array(blockSize);
   const bits = new Uint32Array(scaled.buffer);
+  let change = 0;
   for (let block = 0, start = 0; start < p.length; block++, start += blockSize) {
     const count = Math.min(blockSize, p.length - start);
     const old1 = absmax1[block]!;
@@ -193,7 +204,7 @@ function update8bit(
       second[i] = unsigned.values[state2[start + i]!]! * old2;
     }
     const end = start + count;
-    updateF32(p.subarray(start, end), g.subarray(start, end), first.subarray(0, count), second.subarray(0, count), factors);
+    change += updateF32(p.subarray(start, end), g.subarray(start, end), first.subarray(0, count), second.subarray(0, count), factors);
 
     let largest1 = 0;
     let largest2 = 0;
@@ -222,6 +233,7 @@ function update8bit(
       state2[start + i] = code;
     }
   }
+  return change;
 }
 
 function checkParameters(

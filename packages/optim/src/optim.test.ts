@@ -223,6 +223,19 @@ describe.each([
   const gradients = Array.from({ length: 6 }, fresh);
   const copy = (): Map<string, Float32Array> => new Map([...start].map(([name, values]) => [name, values.slice()]));
 
+  it('tells how far it moved the parameters', () => {
+    const params = copy();
+    const optimizer = make();
+    for (const gradient of gradients) {
+      const before = [...params.values()].map((values) => values.slice());
+      const moved = optimizer.step(params, gradient, 1e-3);
+      let squares = 0;
+      [...params.values()].forEach((values, place) => values.forEach((value, i) => (squares += (value - before[place]![i]!) ** 2)));
+      expect(moved).toBeCloseTo(Math.sqrt(squares), 12);
+      expect(moved).toBeGreaterThan(0);
+    }
+  });
+
   it('goes on from a saved state to the same bytes', () => {
     const whole = copy();
     const uninterrupted = make();
