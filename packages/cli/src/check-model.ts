@@ -29,7 +29,11 @@ export async function checkModel(file: string, preparation: RunPreparation, over
     return { path: path.join('.'), error: new NlaError(error.code, { ...error.details, ...place, kind: 'input' }) };
   };
   try {
-    const plan = await planMemory(parts, (resolved.trainers.av ?? resolved.trainers.ar)?.options);
+    if (plugins.trainers.av === undefined && plugins.trainers.ar === undefined) {
+      await (await parts.loader()).describe();
+      return {};
+    }
+    const plan = await planMemory(parts, plugins, resolved.model?.options);
     const { capabilities } = await parts.backend();
     if (capabilities.deviceBytes === undefined || plan.peakBytes <= capabilities.deviceBytes) return {};
     return await placed(

@@ -111,6 +111,21 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--seed <n>', 'seed of the weights', '0')
     .action(action(async () => (await import('./commands/fake-checkpoint.js')).fakeCheckpoint));
 
+  common(program.command('quantize').description("pack a checkpoint's linears in NF4, in the layout of transformers and bitsandbytes"))
+    .requiredOption('--model <dir>', 'folder of the checkpoint')
+    .requiredOption('--out <dir>', 'new folder')
+    .option('--double-quant', 'store the absmax values in 8 bits, too')
+    .option('--block-size <n>', 'weights that share one absmax', '64')
+    .addOption(
+      new Option('--compute-dtype <dtype>', 'what the libraries multiply in (default: as stored)').choices([
+        'bfloat16',
+        'float16',
+        'float32',
+      ]),
+    )
+    .option('--max-shard-bytes <n>', 'largest weight file (default: one file)')
+    .action(action(async () => (await import('./commands/quantize.js')).quantize));
+
   const inspect = program.command('inspect').description('look into files, and run one pass over raw ids');
   const pass = (command: Command): Command =>
     common(command)

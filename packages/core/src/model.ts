@@ -27,10 +27,23 @@ export interface ModelSpec {
   /** Linears that an adapter can target: module path in the checkpoint to `[out, in]`. */
   readonly linears: ReadonlyMap<string, readonly [out: number, inn: number]>;
   readonly parameters: number;
+  /** What a memory plan has to know besides the linears; absent for models that do not plan. */
+  readonly footprint?: ModelFootprint;
   /** Tells these weights and this tokenizer from any other (a hash); absent for models that exist in memory only. */
   readonly fingerprint?: string;
   /** The model's `config.json`. */
   readonly config: Readonly<Record<string, JsonValue>>;
+}
+
+/** Memory that does not follow from the shapes of the linears. */
+export interface ModelFootprint {
+  /** Bytes on the backend of all weights that are no linears (tables, norms, scalars). */
+  readonly backendBytes: number;
+  /** Bytes of f32 that stay off the backend and are read by row or chunk. */
+  readonly hostBytes: number;
+  /** Values of the residual stream and its companions handed from block to block, per token. */
+  readonly stateWidth: number;
+  readonly attentionHeads: number;
 }
 
 /** Name of the output of block `layer`: the residual stream after everything the block does. */
@@ -84,9 +97,14 @@ export interface ForwardOutput {
   readonly hidden: Readonly<Record<string, Tensor3D>>;
 }
 
+/** Name under which the state behind the last segment holds the final norm's output, if the pass reaches it. */
+export const finalState = 'final';
+
 /**
  * One piece of the forward pass: a pure function from named tensors to named tensors. Run one after another from an empty state
  * they give what `forward` gives, bit for bit; whatever a later segment reads (keys and values of donor layers too) is in the state.
+ * An entry that a segment only hands on is the same tensor as before. The last state holds {@link finalState} and every captured hook
+ * point under its own name.
  */
 export interface Segment {
   readonly name: string;

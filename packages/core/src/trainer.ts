@@ -3,15 +3,33 @@ import type { Dataset } from './dataset.js';
 import type { Figures, JsonValue, Logger, Warning } from './events.js';
 import type { GuardReport, Injector } from './injector.js';
 import type { LoraSpec } from './lora.js';
-import type { Backend } from './backend.js';
-import type { Model } from './model.js';
+import type { Backend, BackendCapabilities } from './backend.js';
+import type { Model, ModelSpec } from './model.js';
 import type { RandomState, SeedStreams } from './random.js';
 import type { HostTensor } from './tensors.js';
 
 /** Bytes a run will need, by purpose. */
 export interface MemoryPlan {
-  readonly parts: readonly { readonly name: string; readonly bytes: number }[];
+  readonly parts: readonly MemoryPart[];
+  /** Of all parts on the backend together. */
   readonly peakBytes: number;
+}
+
+/** One purpose of memory; on the backend unless `place` says otherwise. */
+export interface MemoryPart {
+  readonly name: string;
+  readonly bytes: number;
+  readonly place?: 'backend' | 'host';
+}
+
+/** What a trainer plans its memory with, before any weight or row is read. */
+export interface PlanContext {
+  readonly spec: ModelSpec;
+  /** Bytes of the base model on the backend. */
+  readonly baseBytes: number;
+  readonly capabilities: BackendCapabilities;
+  /** The block whose output is read, if it is known. */
+  readonly layer?: number;
 }
 
 /** All that is needed to go on exactly where a run stopped. Belongs to the trainer; `run` only stores it. */
@@ -82,6 +100,7 @@ export type TrainEvent =
 export interface Trainer {
   readonly role: 'av' | 'ar';
   readonly steps: number;
-  plan(context: TrainContext): Promise<MemoryPlan>;
+  /** The step that needs most memory, every row being as long as the options allow. */
+  plan(context: PlanContext): MemoryPlan;
   train(context: TrainContext, resume?: TrainerState): AsyncIterable<TrainEvent>;
 }

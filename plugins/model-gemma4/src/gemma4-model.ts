@@ -24,7 +24,7 @@ import { gemma4Inventory, parameterCount } from './inventory.js';
 import { checkInput, planPass, typeConstants } from './pass-plan.js';
 import { createSegments, stateNames } from './segments.js';
 import { arraySource, type WeightSource } from './weight-source.js';
-import { findPrefix, loadWeights, prefixes, type WeightOptions } from './weights.js';
+import { findPrefix, footprintOf, loadWeights, prefixes, type WeightOptions } from './weights.js';
 
 /** Precision in which the embedding scale is held: `bf16` gives 39.25 for a width of 1536, as bf16 references have it, f32 gives 39.1918. */
 export type ScaleDtype = 'f32' | 'bf16';
@@ -62,7 +62,12 @@ export function createGemma4(options: Gemma4Options & { readonly tensors: Readon
 export function describeGemma4(
   config: Readonly<Record<string, JsonValue>>,
   prefix: string,
-  { name = 'gemma4', scaleDtype = 'f32', fingerprint }: Pick<Gemma4Options, 'name' | 'scaleDtype' | 'fingerprint'> = {},
+  {
+    name = 'gemma4',
+    scaleDtype = 'f32',
+    fingerprint,
+    residentBytes,
+  }: Pick<Gemma4Options, 'name' | 'scaleDtype' | 'fingerprint' | 'residentBytes'> = {},
 ): ModelSpec {
   const architecture = parseGemma4Config(config);
   const linears = new Map<string, readonly [number, number]>();
@@ -79,6 +84,7 @@ export function describeGemma4(
     hookPoints: architecture.layers.map(({ index }) => blockOutput(index)),
     linears,
     parameters: parameterCount(architecture),
+    footprint: footprintOf(architecture, residentBytes),
     ...(fingerprint === undefined ? {} : { fingerprint }),
     config,
   };

@@ -6,4 +6,5 @@ export * from './plugin.js';
 export * from './segments.js';
 export * from './tokenizer.js';
 export * from './weight-source.js';
+export { findPrefix } from './weights.js';
 export { plugin as default } from './plugin.js';

@@ -49,7 +49,14 @@ export function createGemma4Loader(options: Gemma4LoaderOptions): Gemma4Loader {
         kind: 'input',
       });
     }
-    return { folder, name, config, fingerprint: await modelFingerprint(folder), ...(scaleDtype === undefined ? {} : { scaleDtype }) };
+    return {
+      folder,
+      name,
+      config,
+      fingerprint: await modelFingerprint(folder),
+      ...(scaleDtype === undefined ? {} : { scaleDtype }),
+      ...(residentBytes === undefined ? {} : { residentBytes }),
+    };
   };
   return {
     async describe(source): Promise<ModelSpec> {
@@ -70,7 +77,6 @@ export function createGemma4Loader(options: Gemma4LoaderOptions): Gemma4Loader {
           ...rest,
           tokenizer,
           quantizer,
-          ...(residentBytes === undefined ? {} : { residentBytes }),
         });
       } finally {
         await file.close();

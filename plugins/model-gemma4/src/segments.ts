@@ -1,4 +1,12 @@
-import { blockOutput, type ForwardInput, type NamedTensors, type RandomState, type RandomStream, type Segment } from '@nlakit/core';
+import {
+  blockOutput,
+  finalState,
+  type ForwardInput,
+  type NamedTensors,
+  type RandomState,
+  type RandomStream,
+  type Segment,
+} from '@nlakit/core';
 import { tf } from '@nlakit/ops';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Gemma4Config, Gemma4Layer } from './config.js';
@@ -15,7 +23,7 @@ export const stateNames = {
   keys: (layer: number): string => `blocks.${layer}.keys`,
   values: (layer: number): string => `blocks.${layer}.values`,
   /** After the final norm, `[batch, length, dModel]`. */
-  final: 'final',
+  final: finalState,
 } as const;
 
 /** Gives a block the constants of its attention type. */

@@ -1,4 +1,4 @@
-import { NlaError, type PackedWeight, type Quantizer } from '@nlakit/core';
+import { NlaError, type ModelFootprint, type PackedWeight, type Quantizer } from '@nlakit/core';
 import { linear as plainLinear, tf } from '@nlakit/ops';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Gemma4Config } from './config.js';
@@ -67,10 +67,6 @@ export async function loadWeights(config: Gemma4Config, source: WeightSource, op
   const linears = new Map<string, PackedWeight>();
   const variables = new Map<string, Tensor>();
   const tables = new Map<string, EmbeddingTable>();
-  const limits = new Map<string, number>([
-    ['embed_tokens.weight', options.residentBytes?.embedding ?? 2 ** 30],
-    ['embed_tokens_per_layer.weight', options.residentBytes?.perLayerEmbedding ?? 64 * 2 ** 20],
-  ]);
   const dispose = (): void => owned.splice(0).forEach((item) => item.dispose());
 
   /** The stored tensor on the backend: a variable if it is to be trained. */
@@ -88,7 +84,7 @@ export async function loadWeights(config: Gemma4Config, source: WeightSource, op
     for (const [name, { role, shape }] of inventory) {
       if (role === 'table') {
         const size = shape as readonly [number, number];
-        const stays = trainable || size[0] * size[1] * 4 <= (limits.get(name) ?? Infinity);
+        const stays = trainable || isResident(name, size, options.residentBytes);
         requireFloats(source, prefix + name);
         const table = stays ? residentTable((await upload(name, shape)) as Tensor2D) : hostTable(size, source.rowReader(prefix + name));
         tables.set(name, table);
@@ -119,6 +115,29 @@ export async function loadWeights(config: Gemma4Config, source: WeightSource, op
     parameters: trainable ? variables : undefined,
     dispose,
   };
+}
+
+/** Whether an embedding table is kept on the backend. */
+function isResident(name: string, [rows, width]: readonly [number, number], limits: WeightOptions['residentBytes']): boolean {
+  const limit = name === 'embed_tokens.weight' ? (limits?.embedding ?? 2 ** 30) : (limits?.perLayerEmbedding ?? 64 * 2 ** 20);
+  return rows * width * 4 <= limit;
+}
+
+/** Where the weights that are no linears will lie. */
+export function footprintOf(config: Gemma4Config, limits?: WeightOptions['residentBytes']): ModelFootprint {
+  let backendBytes = 0;
+  let hostBytes = 0;
+  for (const [name, { role, shape }] of gemma4Inventory(config)) {
+    if (role === 'linear') continue;
+    const bytes = 4 * shape.reduce((product, extent) => product * extent, 1);
+    if (role === 'table' && !isResident(name, shape as readonly [number, number], limits)) hostBytes += bytes;
+    else backendBytes += bytes;
+  }
+  const donated = config.layers
+    .filter(({ index }) => config.layers.some(({ donor }) => donor === index))
+    .reduce((sum, { kvHeads, headDim }) => sum + 2 * kvHeads * headDim, 0);
+  const perBlock = config.dModel + config.perLayerWidth;
+  return { backendBytes, hostBytes, stateWidth: perBlock * config.layers.length + donated, attentionHeads: config.heads };
 }
 
 async function pack(

@@ -1,5 +1,5 @@
 import type { HostTensor, TrainContext } from '@nlakit/core';
-import { lastTokenHidden } from '@nlakit/nla';
+import { lastTokenPass } from '@nlakit/nla';
 import {
   adapterPairs,
   buildArExample,
@@ -64,13 +64,19 @@ export async function createArTask(recipe: ArSftRecipe, context: TrainContext, s
       const prompts = places.map((place) => rows.examples[place]?.example.tokens ?? new Int32Array());
       const values = await vectors.read(places.map(targetOf));
       const dropout = recipe.dropout > 0 ? { dropout: streams.dropout } : {};
+      const { input, select } = lastTokenPass(prompts, layer, {
+        padId: model.tokenizer.padId,
+        perLayerIds: contract.perLayerIds,
+        ...dropout,
+      });
       return {
-        tokens: prompts.length * prompts.reduce((most, prompt) => Math.max(most, prompt.length), 0),
-        loss() {
-          const hidden = lastTokenHidden(model, prompts, layer, { perLayerIds: contract.perLayerIds, ...dropout });
-          const predicted = tf.matMul(hidden, headWeight, false, true);
-          return tf.sum(directionLosses(predicted as tf.Tensor2D, tf.tensor2d(values, [prompts.length, dModel]), contract.mseScale));
-        },
+        tokens: input.batch * input.length,
+        input,
+        loss: (output) =>
+          tf.tidy(() => {
+            const predicted = tf.matMul(select(output), headWeight, false, true);
+            return tf.sum(directionLosses(predicted as tf.Tensor2D, tf.tensor2d(values, [prompts.length, dModel]), contract.mseScale));
+          }),
       };
     },
     health: () =>

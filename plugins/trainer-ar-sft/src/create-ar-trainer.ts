@@ -8,7 +8,7 @@ export function createArTrainer(recipe: ArSftRecipe): Trainer {
   return {
     role: 'ar',
     steps: recipe.steps,
-    plan: (context) => Promise.resolve(planTraining(recipe, context, context.contract.layer + 1)),
+    plan: (context) => planTraining(recipe, context, context.layer === undefined ? context.spec.layers : context.layer + 1),
     train: (context, resume) =>
       runSft({ role: 'ar', recipe, createTask: (streams) => createArTask(recipe, context, streams) }, context, resume),
   };

@@ -2,7 +2,7 @@ import type { Figures, Model, NlaContract, Injector, LoraAdapter } from '@nlakit
 import { avPrompt, chunks, explainWith } from '@nlakit/nla';
 import { type AvExample, otherDocumentOrder } from '@nlakit/nla/training';
 import { tf } from '@nlakit/ops';
-import { responseBatch, responseHidden, responseLosses } from './response-loss.js';
+import { responseBatch, responseHidden, responseInput, responseLosses } from './response-loss.js';
 
 /** What the health figures are measured with. */
 export interface AvHealthParts {
@@ -50,7 +50,8 @@ async function meanLoss(parts: AvHealthParts, vectors: readonly Float32Array[]):
   for (const some of chunks(places, parts.batch)) {
     const batch = batchOf(parts, some);
     const overrides = overridesOf(parts, batch, some, vectors);
-    const losses = responseLosses(model, batch, { overrides, perLayerIds: contract.perLayerIds });
+    const input = responseInput(batch, { overrides, perLayerIds: contract.perLayerIds });
+    const losses = tf.tidy(() => responseLosses(model, model.forward(input), batch));
     for (const value of await losses.data()) sum += value;
     losses.dispose();
     tokens += batch.targets.length;
@@ -64,7 +65,7 @@ async function effectOf(parts: AvHealthParts): Promise<number> {
   const overrides = overridesOf(parts, batch, [0], parts.vectors);
   const logits = async () => {
     const rows = tf.tidy(() => {
-      const hidden = responseHidden(model, batch, { overrides, perLayerIds: contract.perLayerIds });
+      const hidden = responseHidden(model.forward(responseInput(batch, { overrides, perLayerIds: contract.perLayerIds })), batch);
       return model.head.logits(tf.slice(hidden, [0, 0], [Math.min(comparedRows, hidden.shape[0]), -1]));
     });
     const data = (await rows.data()) as Float32Array;

@@ -15,7 +15,7 @@ import {
 import { tf } from '@nlakit/ops';
 import { avHealth } from './av-health.js';
 import type { AvSftRecipe } from './options.js';
-import { responseBatch, responseLosses } from './response-loss.js';
+import { responseBatch, responseInput, responseLosses } from './response-loss.js';
 
 /** The AV task and what its guard needs to see. */
 export interface AvTask extends SftTask {
@@ -70,7 +70,8 @@ export async function createAvTask(recipe: AvSftRecipe, context: TrainContext, s
       const dropout = recipe.dropout > 0 ? { dropout: streams.dropout } : {};
       return {
         tokens: batch.batch * batch.length,
-        loss: () => tf.sum(responseLosses(model, batch, { overrides, perLayerIds: contract.perLayerIds, ...dropout })),
+        input: responseInput(batch, { overrides, perLayerIds: contract.perLayerIds, ...dropout }),
+        loss: (output) => tf.tidy(() => tf.sum(responseLosses(model, output, batch))),
       };
     },
     health: () =>

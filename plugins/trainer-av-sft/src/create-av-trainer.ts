@@ -12,7 +12,7 @@ export function createAvTrainer(recipe: AvSftRecipe): Trainer {
   return {
     role: 'av',
     steps: recipe.steps,
-    plan: (context) => Promise.resolve(planTraining(recipe, context, context.model.spec.layers)),
+    plan: (context) => planTraining(recipe, context, context.spec.layers),
     train: (context, resume) => train(recipe, context, resume),
   };
 }

@@ -1,4 +1,4 @@
-import type { ForwardInput, Model } from '@nlakit/core';
+import type { ForwardInput, ForwardOutput, Model } from '@nlakit/core';
 import { padRight } from '@nlakit/nla';
 import { tf } from '@nlakit/ops';
 
@@ -39,29 +39,26 @@ export function responseBatch(rows: readonly MarkedRow[], padId: number): Respon
   return { ...padded, positions: Int32Array.from(positions), targets: Int32Array.from(targets) };
 }
 
-/**
- * Cross-entropy in nats of every response token, `[tokens]`, in the order of `batch.targets`. Only the positions that predict one reach the
- * head, so its logits are as few as they can be.
- */
-export function responseLosses(
-  model: Model,
-  batch: ResponseBatch,
-  injection: Pick<ForwardInput, 'overrides' | 'perLayerIds' | 'dropout'>,
-): tf.Tensor1D {
-  return tf.tidy(() => model.head.crossEntropy(responseHidden(model, batch, injection), batch.targets));
+type Injection = Pick<ForwardInput, 'overrides' | 'perLayerIds' | 'dropout'>;
+
+/** The pass that {@link responseHidden} reads. */
+export function responseInput({ tokens, mask, batch, length }: ResponseBatch, injection: Injection): ForwardInput {
+  return { tokens, mask, batch, length, ...injection };
 }
 
 /** What the head reads at the positions that predict response tokens, `[tokens, dModel]`. */
-export function responseHidden(
-  model: Model,
-  batch: ResponseBatch,
-  injection: Pick<ForwardInput, 'overrides' | 'perLayerIds' | 'dropout'>,
-): tf.Tensor2D {
+export function responseHidden({ final }: ForwardOutput, batch: ResponseBatch): tf.Tensor2D {
+  if (final === undefined) throw new TypeError('A full forward pass gives the final hidden states.');
   return tf.tidy(() => {
-    const { tokens, mask, length } = batch;
-    const { final } = model.forward({ tokens, mask, batch: batch.batch, length, ...injection });
-    if (final === undefined) throw new TypeError('A full forward pass gives the final hidden states.');
-    const flat = tf.reshape(final, [batch.batch * length, model.spec.dModel]);
+    const flat = tf.reshape(final, [batch.batch * batch.length, final.shape[2]]);
     return tf.gather(flat, tf.tensor1d(batch.positions, 'int32')) as tf.Tensor2D;
   });
+}
+
+/**
+ * Cross-entropy in nats of every response token, `[tokens]`, in the order of `batch.targets`, from the output of a pass. Only the positions
+ * that predict one reach the head, so its logits are as few as they can be.
+ */
+export function responseLosses(model: Model, output: ForwardOutput, batch: ResponseBatch): tf.Tensor1D {
+  return tf.tidy(() => model.head.crossEntropy(responseHidden(output, batch), batch.targets));
 }

@@ -6,7 +6,7 @@ import { fakeContract, fakeRows, fakeStage } from '../../../packages/nla/src/__f
 import { createAvTrainer } from './create-av-trainer.js';
 import { plugin } from './index.js';
 import { optionsSchema } from './options.js';
-import { responseBatch, responseLosses } from './response-loss.js';
+import { responseBatch, type ResponseBatch, responseInput, responseLosses } from './response-loss.js';
 
 const small = { steps: 6, saveEvery: 3, rank: 4, alpha: 8, learningRate: 0.02, microBatch: 4, accumulate: 2, maxLength: 64, healthRows: 8 };
 
@@ -97,14 +97,16 @@ describe('loss', () => {
     const batch = responseBatch([row, short], 0);
     expect([...batch.positions]).toEqual([3, 4, 5, 6, 7, 12, 13, 14]);
     expect([...batch.targets]).toEqual([6, 9, 10, 7, 1, 6, 7, 1]);
-    const together = await responseLosses(model, batch, {}).data();
-    const alone = await responseLosses(model, responseBatch([short], 0), {}).data();
+    const lossesOf = (rows: ResponseBatch) => responseLosses(model, model.forward(responseInput(rows, {})), rows).data();
+    const together = await lossesOf(batch);
+    const alone = await lossesOf(responseBatch([short], 0));
     alone.forEach((loss, at) => expect(together[5 + at]).toBeCloseTo(loss, 5));
   });
 
   it('is the cross-entropy of the full logits', async () => {
     const { model } = fakeStage();
-    const losses = await responseLosses(model, responseBatch([row], 0), {}).data();
+    const batch = responseBatch([row], 0);
+    const losses = await responseLosses(model, model.forward(responseInput(batch, {})), batch).data();
     const { final } = model.forward({ tokens: row.tokens, batch: 1, length: row.tokens.length });
     const logits = await model.head.logits(tf.reshape<tf.Rank.R2>(final as tf.Tensor, [row.tokens.length, 16])).array();
     [4, 5, 6, 7, 8].forEach((at, place) => {

@@ -1,7 +1,7 @@
 import { arch, availableParallelism, cpus, freemem, platform, release, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import type { BackendCapabilities, MemoryPlan } from '@nlakit/core';
-import { createRunParts, preparePlugin, resolveRun, type RunParts } from '@nlakit/run';
+import { createRunParts, preparePlugin, resolveRun, type RunParts, type RunPlugins } from '@nlakit/run';
 import { overridesOf, type CommandContext } from '../command-context.js';
 import { bundledBackends } from '../host.js';
 import { planMemory } from '../plan-memory.js';
@@ -44,8 +44,8 @@ export async function doctor(context: CommandContext, options: { readonly config
         ? []
         : [
             '',
-            ...plan.parts.map(({ name, bytes }) => `${gibibytes(bytes).padStart(10)}  ${name}`),
-            `${gibibytes(plan.peakBytes).padStart(10)}  peak`,
+            ...plan.parts.map(({ name, bytes, place }) => `${gibibytes(bytes).padStart(10)}  ${name}${place === 'host' ? ' (host)' : ''}`),
+            `${gibibytes(plan.peakBytes).padStart(10)}  peak on the backend`,
           ]),
     ].join('\n'),
   );
@@ -92,27 +92,28 @@ async function makePlan(
     const { plugins, resolved, configFolder } = await resolveRun(resolve(io.cwd, options.config), host, overridesOf(context));
     const parts = createRunParts({ plugins, seed: 0, baseFolder: configFolder, signal: io.signal, log });
     try {
-      return await planMemory(parts, resolved.trainers.av?.options);
+      return await planMemory(parts, plugins, resolved.model?.options);
     } finally {
       await parts.dispose();
     }
   }
   if (options.model === undefined) return undefined;
+  const plugins: RunPlugins = {
+    backend: await preparePlugin('backend', { use: context.common.backend ?? bundledBackends[0] ?? '' }, source),
+    quantizer: await preparePlugin('quantizer', { use: '@nlakit/quantizer-nf4' }, source),
+    model: await preparePlugin('model', { use: '@nlakit/model-gemma4', options: { source: options.model } }, source),
+    trainers: { av: await preparePlugin('trainer', { use: '@nlakit/trainer-av-sft', options: { preset: 'seed' } }, source) },
+    evaluators: [],
+  };
   const parts = createRunParts({
-    plugins: {
-      backend: await preparePlugin('backend', { use: context.common.backend ?? bundledBackends[0] ?? '' }, source),
-      quantizer: await preparePlugin('quantizer', { use: '@nlakit/quantizer-nf4' }, source),
-      model: await preparePlugin('model', { use: '@nlakit/model-gemma4', options: { source: options.model } }, source),
-      trainers: {},
-      evaluators: [],
-    },
+    plugins,
     seed: 0,
     baseFolder: io.cwd,
     signal: io.signal,
     log,
   });
   try {
-    return await planMemory(parts, undefined);
+    return await planMemory(parts, plugins, undefined);
   } finally {
     await parts.dispose();
   }

@@ -1,11 +1,13 @@
-import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { NlaError, type JsonValue } from '@nlakit/core';
+import { NlaError } from '@nlakit/core';
 import { createSeedStreams } from '@nlakit/run';
-import { atomicWriteFile, writeError, writeSafetensors, type TensorEntry } from '@nlakit/safetensors';
+import { atomicWriteFile, writeSafetensors, type TensorEntry } from '@nlakit/safetensors';
 import { wholeNumber, type CommandContext } from '../command-context.js';
 import { exists } from '../exists.js';
 import { formatBytes } from '../format-bytes.js';
+import { makeNewFolder } from '../new-folder.js';
+import { readModelConfig } from '../read-model-config.js';
 import { randomWeights, sampleTable } from '../random-weights.js';
 
 /** Text files that a model folder may have beside its config; a checkpoint without a tokenizer can only be run on raw ids. */
@@ -25,7 +27,7 @@ export async function fakeCheckpoint(
   const seed = wholeNumber(options.seed, '--seed', 0);
   const configFile = resolve(io.cwd, options.config);
   const folder = resolve(io.cwd, options.out);
-  const config = await readConfigFile(configFile);
+  const config = await readModelConfig(configFile);
   const { gemma4Inventory, parseGemma4Config } = await import('@nlakit/model-gemma4');
   const architecture = parseGemma4Config(config, configFile);
   // A multimodal config keeps the decoder one level further down, in the file as in the config.
@@ -73,41 +75,4 @@ export async function fakeCheckpoint(
       `${folder}: ${entries.size} tensors, ${parameters.toLocaleString('en')} parameters, ${formatBytes(bytes)}, ${seconds.toFixed(1)} s`,
   );
   return undefined;
-}
-
-async function readConfigFile(file: string): Promise<Readonly<Record<string, JsonValue>>> {
-  try {
-    const config = JSON.parse(await readFile(file, 'utf8')) as JsonValue;
-    if (typeof config === 'object' && config !== null && !Array.isArray(config)) return config as Readonly<Record<string, JsonValue>>;
-    throw new Error('it holds no object');
-  } catch (cause) {
-    throw new NlaError('E_MODEL_CONFIG', {
-      message: 'The config.json cannot be read.',
-      file,
-      found: cause instanceof Error ? cause.message : String(cause),
-      expected: 'the config.json of a Gemma 4 checkpoint',
-      kind: 'input',
-      cause,
-    });
-  }
-}
-
-/** Makes the folder, or takes an empty one; nothing is overwritten. */
-async function makeNewFolder(folder: string): Promise<void> {
-  let names: string[];
-  try {
-    await mkdir(folder, { recursive: true });
-    names = await readdir(folder);
-  } catch (cause) {
-    throw writeError(folder, cause);
-  }
-  if (names.length > 0) {
-    throw new NlaError('E_FILE_EXISTS', {
-      message: 'This folder is not empty, and nothing is overwritten.',
-      file: folder,
-      found: names.slice(0, 5).join(', '),
-      fix: 'Choose another folder.',
-      kind: 'input',
-    });
-  }
 }

@@ -1,6 +1,7 @@
 import {
   type CheckpointEvent,
   type Figures,
+  type ForwardOutput,
   type HostTensor,
   type JsonValue,
   NlaError,
@@ -16,7 +17,7 @@ import { createDataOrder, type DataOrderCursor } from './data-order.js';
 import { createGradientSum } from './gradient-sum.js';
 import { createGroupOptimizer, type GroupOptimizer } from './group-optimizer.js';
 import { lossAndGradients } from './loss-and-gradients.js';
-import { planMemory } from './plan-memory.js';
+import { chooseCheckpointing, planMemory, type StepSize } from './plan-memory.js';
 import type { SftRecipe } from './sft-options.js';
 import type { SftTask } from './sft-task.js';
 import { linearTrend } from './summarize.js';
@@ -103,7 +104,9 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
       });
     }
     for (const event of task.announcements ?? []) yield event;
-    yield { type: 'plan', plan: planOf(task, recipe, context) };
+    const size = largestMicroBatch(task, recipe, context);
+    const checkpointActivations = chooseCheckpointing(recipe, context.model.spec, size, context.backend.capabilities);
+    yield { type: 'plan', plan: planMemory(recipe, context.model.spec, size, checkpointActivations) };
     for (const warning of task.warnings) yield { type: 'warning', warning };
 
     const optimizer = createGroupOptimizer(task.groups, recipe);
@@ -133,7 +136,7 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
       lora: task.lora,
       pairs: task.pairs(),
       extra: task.extra(),
-      training: trainingRecord(task, recipe, step, progress, order.cursor()),
+      training: { ...trainingRecord(task, recipe, step, progress, order.cursor()), activation_checkpointing: checkpointActivations },
       health,
       state: {
         step,
@@ -163,7 +166,8 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
       sum.clear();
       for (const part of microBatches(rows, task.lengths, recipe.microBatch)) {
         const batch = await task.microBatch(part);
-        const result = await lossAndGradients(variables, () => tf.div(batch.loss(), units));
+        const pass = { input: batch.input, loss: (output: ForwardOutput) => tf.div<tf.Scalar>(batch.loss(output), units) };
+        const result = await lossAndGradients(context.model, variables, pass, checkpointActivations);
         loss += result.loss;
         tokens += batch.tokens;
         sum.add(result.gradients);
@@ -253,18 +257,16 @@ function microBatches(rows: readonly number[], lengths: readonly number[], size:
   return result;
 }
 
-function planOf(task: SftTask, recipe: SftRecipe, context: TrainContext) {
-  const longest = task.lengths.reduce((most, length) => Math.max(most, length), 0);
+/** The step that needs most memory: the longest rows, and the rows with most loss units. */
+function largestMicroBatch(task: SftTask, recipe: SftRecipe, context: TrainContext): StepSize {
+  const length = task.lengths.reduce((most, tokens) => Math.max(most, tokens), 0);
   const units = task.units.reduce((most, count) => Math.max(most, count), 0);
   let trained = 0;
   for (const { trainable } of task.groups.values()) for (const values of trainable.host.values()) trained += values.length;
   const rows = Math.min(recipe.microBatch, task.lengths.length);
-  return planMemory(recipe, context.model.spec, context.backend, {
-    trained,
-    tokens: rows * longest,
-    lossRows: rows * units,
-    blocks: task.blocks,
-  });
+  // The trained tensors are on the backend already, and counted on their own.
+  const baseBytes = context.backend.memory().liveBytes - 4 * trained;
+  return { baseBytes, trained, tokens: rows * length, lossRows: rows * units, length, blocks: task.blocks };
 }
 
 function trainingRecord(

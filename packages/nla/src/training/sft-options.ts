@@ -53,6 +53,8 @@ export const sftShape = {
   clipNorm: z.number().min(0).optional(),
   /** Rows for the figures measured at each save; 0 for none. */
   healthRows: z.int().min(0).optional(),
+  /** Compute activations again in the backward pass instead of keeping them. Default `auto`: only where the memory does not suffice. */
+  checkpointActivations: z.union([z.boolean(), z.literal('auto')]).optional(),
 };
 
 /** What both SFT trainers need to know, complete. */
@@ -77,6 +79,7 @@ export interface SftRecipe {
   readonly maxLength: number;
   readonly clipNorm: number;
   readonly healthRows: number;
+  readonly checkpointActivations: boolean | 'auto';
 }
 
 const basic = {
@@ -99,6 +102,7 @@ const basic = {
   maxLength: 512,
   clipNorm: 1,
   healthRows: 64,
+  checkpointActivations: 'auto',
 } as const satisfies Omit<SftRecipe, 'alpha'>;
 
 /**
@@ -106,7 +110,7 @@ const basic = {
  * cosine decay to a tenth, on the rank-stabilised adapter that its LoRA descendants use (upstream itself trains all weights).
  */
 const presets = {
-  seed: { alpha: 128, dropout: 0.05, optimizer: 'adamw8bit' },
+  seed: { alpha: 128, dropout: 0.05, optimizer: 'adamw8bit', checkpointActivations: true },
   upstream: {
     steps: 1000,
     saveEvery: 500,

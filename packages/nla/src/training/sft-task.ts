@@ -1,5 +1,5 @@
 import type { Figures, HostTensor, JsonValue, LoraSpec, TrainEvent, Warning } from '@nlakit/core';
-import type { tf } from '@nlakit/ops';
+import type { DifferentiablePass } from './differentiable-pass.js';
 import type { Trainable } from './trainable.js';
 
 /** Tensors trained with one learning rate. */
@@ -9,12 +9,10 @@ export interface TrainedGroup {
   readonly learningRateFactor: number;
 }
 
-/** One forward pass of a step. */
-export interface SftMicroBatch {
+/** One forward pass of a step; its loss is summed over the batch's units (response tokens, rows). */
+export interface SftMicroBatch extends DifferentiablePass {
   /** Tokens computed, padding included. */
   readonly tokens: number;
-  /** The loss summed over the batch's units (response tokens, rows). Called while gradients are recorded. */
-  loss(): tf.Scalar;
 }
 
 /** What distinguishes one supervised stage from another; the loop around it is `runSft`. */

@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { tf } from '@nlakit/ops';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createSeedStreams } from '../../../run/src/seed-streams.js';
+import { fakeModel } from '../__fixtures__/fake-model.js';
 import { fakeContract, fakeRows } from '../__fixtures__/fake-stage.js';
 import { fakeTokenizer } from '../__fixtures__/fake-tokenizer.js';
 import { buildArExample } from './ar-example.js';
@@ -91,8 +92,13 @@ describe('lossAndGradients', () => {
       ['x', tf.variable(tf.tensor1d([1, 2]))],
       ['unused', tf.variable(tf.tensor1d([5, 6, 7]))],
     ]);
+    const pass = {
+      input: { tokens: Int32Array.of(1, 2), batch: 1, length: 2 },
+      loss: () => tf.tidy(() => tf.sum<tf.Scalar>(tf.square(variables.get('x') as tf.Tensor))),
+    };
+    const model = fakeModel();
     const before = tf.memory().numTensors;
-    const { loss, gradients } = await lossAndGradients(variables, () => tf.sum(tf.square(variables.get('x') as tf.Tensor)));
+    const { loss, gradients } = await lossAndGradients(model, variables, pass);
     expect(loss).toBe(5);
     expect([...(gradients.get('x') ?? [])]).toEqual([2, 4]);
     expect([...(gradients.get('unused') ?? [])]).toEqual([0, 0, 0]);

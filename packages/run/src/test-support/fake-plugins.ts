@@ -131,7 +131,7 @@ function trainer(role: 'av' | 'ar', options: { readonly steps: number; readonly 
   return {
     role,
     steps: options.steps,
-    plan: () => Promise.resolve({ parts: [], peakBytes: 0 }),
+    plan: () => ({ parts: [], peakBytes: 0 }),
     async *train(
       { seeds, signal, untilStep, split: _split, ...rest }: Parameters<Trainer['train']>[0] & { split?: never },
       resume,
