@@ -33,3 +33,4 @@ export { openRun } from './open-run.js';
 export type { OpenedRun } from './open-run.js';
 export { buildRelease } from './release.js';
 export { preparePlugin } from './prepare-plugin.js';
+export { writeFolderAtomically } from './file-writing.js';

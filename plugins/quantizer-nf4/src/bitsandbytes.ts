@@ -36,11 +36,17 @@ export function toBitsandbytes(weightName: string, array: Nf4Array): Map<string,
   return entries;
 }
 
-/** The `quantization_config` that a checkpoint's config.json needs. Every field is written: the libraries' defaults differ from it. */
+/**
+ * The `quantization_config` that a checkpoint's config.json needs. Every field is written: the libraries' defaults differ from it.
+ * transformers packs every linear but the output layer when it meets no list; `skippedModules` names prefixes of modules that the
+ * checkpoint holds unpacked, and a list replaces the default, so the output layer is put on it.
+ */
 export function quantizationConfig(array: {
   readonly doubleQuant: boolean;
   readonly computeDtype: StorageDtype;
-}): Record<string, string | number | boolean | null> {
+  readonly skippedModules?: readonly string[];
+}): Record<string, string | number | boolean | null | readonly string[]> {
+  const { skippedModules = [] } = array;
   return {
     _load_in_4bit: true,
     _load_in_8bit: false,
@@ -50,7 +56,7 @@ export function quantizationConfig(array: {
     bnb_4bit_use_double_quant: array.doubleQuant,
     llm_int8_enable_fp32_cpu_offload: false,
     llm_int8_has_fp16_weight: false,
-    llm_int8_skip_modules: null,
+    llm_int8_skip_modules: skippedModules.length === 0 ? null : [...skippedModules, 'lm_head'],
     llm_int8_threshold: 6,
     load_in_4bit: true,
     load_in_8bit: false,
