@@ -1,7 +1,8 @@
 /** Sums the gradients of several micro-batches in host memory, in the order they are added. */
 export interface GradientSum {
+  /** Takes the arrays over. */
   add(gradients: ReadonlyMap<string, Float32Array>): void;
-  /** The sums so far. The arrays stay the caller's until the next `clear`. */
+  /** The sums so far, to be changed in place if need be. */
   readonly total: ReadonlyMap<string, Float32Array>;
   clear(): void;
 }
@@ -15,7 +16,7 @@ export function createGradientSum(): GradientSum {
       for (const [name, gradient] of gradients) {
         const sum = total.get(name);
         if (sum === undefined) {
-          total.set(name, Float32Array.from(gradient));
+          total.set(name, gradient);
           continue;
         }
         for (let index = 0; index < sum.length; index++) sum[index] = (sum[index] ?? 0) + (gradient[index] ?? 0);

@@ -3,6 +3,7 @@ export * from './av-example.js';
 export * from './block-index.js';
 export * from './cyclic-permutation.js';
 export * from './data-order.js';
+export * from './differentiable-pass.js';
 export * from './gradient-sum.js';
 export * from './group-optimizer.js';
 export * from './initial-adapter.js';

@@ -7,7 +7,7 @@ import { segmentGradients } from './segment-gradients.js';
 /** A loss with its gradients in host memory. */
 export interface LossAndGradients {
   readonly loss: number;
-  /** Gradient of each variable, row-major; zeros for a variable that the loss does not depend on. */
+  /** Gradient of each variable, row-major; zeros for a variable that the loss does not depend on. The arrays are the receiver's. */
   readonly gradients: ReadonlyMap<string, Float32Array>;
 }
 
@@ -32,7 +32,8 @@ export async function lossAndGradients(
       const gradient = values[index] as Float32Array | undefined;
       if (gradient === undefined) return;
       const known = sum.get(name);
-      if (known === undefined) sum.set(name, gradient);
+      // A copy: the array of a host backend may belong to another tensor, too.
+      if (known === undefined) sum.set(name, gradient.slice());
       else for (let at = 0; at < known.length; at++) known[at] = (known[at] ?? 0) + (gradient[at] ?? 0);
     });
   };

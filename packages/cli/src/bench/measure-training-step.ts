@@ -1,0 +1,122 @@
+import type { Backend, MemoryPlan, Model } from '@nlakit/core';
+import {
+  createGradientSum,
+  createGroupOptimizer,
+  createTrainable,
+  type DifferentiablePass,
+  initialAdapter,
+  lossAndGradients,
+  planTraining,
+  resolveRecipe,
+  type SftOptions,
+  trainedAdapter,
+} from '@nlakit/nla/training';
+import { tf } from '@nlakit/ops';
+import { createSeedStreams } from '@nlakit/run';
+
+/** What a training step took. Seconds are of wall time, bytes of backend memory unless said otherwise. */
+export interface MeasuredStep {
+  readonly tokens: number;
+  readonly trained: number;
+  readonly loss: number;
+  readonly gradientNorm: number;
+  /** Forward and backward pass of every micro-batch. */
+  readonly passSeconds: number;
+  /** Clipping, update and upload. */
+  readonly updateSeconds: number;
+  readonly peakBytes: number;
+}
+
+/** Steps of a recipe on one model, and what was planned for them. */
+export interface MeasuredTraining {
+  readonly plan: MemoryPlan;
+  readonly steps: readonly MeasuredStep[];
+}
+
+/**
+ * Runs optimizer steps of the AV recipe on random token ids: one vector injected at the fourth position, the loss on every next token (at
+ * least as many as any row of that length has), every other thing as in training. The adapter's B matrices start at small random values
+ * instead of zeros, so that no gradient is zero by construction. Everything made is freed again.
+ *
+ * @param baseBytes what the model takes on the backend, for the plan
+ */
+export async function measureTrainingStep(
+  model: Model,
+  backend: Backend,
+  options: SftOptions,
+  { steps = 1, seed = 0 }: { readonly steps?: number; readonly seed?: number } = {},
+): Promise<MeasuredTraining> {
+  const recipe = resolveRecipe(options);
+  const { spec } = model;
+  const seeds = createSeedStreams(seed);
+  const ids = seeds.stream('bench.tokens');
+  const noise = seeds.stream('bench.values');
+  const dropout = seeds.stream('bench.dropout');
+  const baseBytes = backend.memory().liveBytes;
+  const plan = planTraining(recipe, { spec, baseBytes, capabilities: backend.capabilities }, spec.layers);
+  const checkpoint = plan.parts.some(({ name }) => name === 'states between blocks');
+
+  const initial = initialAdapter(recipe, spec, spec.layers, seeds.stream('bench.adapter'));
+  for (const [name, { data }] of initial.tensors) {
+    if (name.endsWith('lora_B')) for (let at = 0; at < data.length; at++) data[at] = 0.01 * noise.normal();
+  }
+  const trainable = createTrainable(initial.tensors);
+  const groups = new Map([['adapter', { trainable, learningRateFactor: 1 }]]);
+  const optimizer = createGroupOptimizer(groups, recipe);
+  const variables = new Map([...trainable.variables].map(([name, variable]) => [`adapter/${name}`, variable]));
+  const trained = [...trainable.host.values()].reduce((total, values) => total + values.length, 0);
+  const sum = createGradientSum();
+
+  const microBatch = (): DifferentiablePass => {
+    const batch = recipe.microBatch;
+    const length = recipe.maxLength;
+    const tokens = Int32Array.from({ length: batch * length }, () => Math.floor(ids.uniform() * spec.vocabularySize));
+    const overrides = Array.from({ length: batch }, (_, row) => ({
+      row,
+      position: Math.min(3, length - 1),
+      vector: Float32Array.from({ length: spec.dModel }, () => noise.normal()),
+    }));
+    const sources = Int32Array.from(tokens.keys()).filter((at) => (at + 1) % length !== 0);
+    return {
+      input: { tokens, batch, length, overrides, perLayerIds: 'marker', ...(recipe.dropout > 0 ? { dropout } : {}) },
+      loss: ({ final }) =>
+        tf.tidy(() => {
+          const rows = tf.gather(tf.reshape(final as tf.Tensor, [batch * length, spec.dModel]), tf.tensor1d(sources, 'int32'));
+          const targets = sources.map((at) => tokens[at + 1] ?? 0);
+          const losses = model.head.crossEntropy(rows as tf.Tensor2D, targets);
+          return tf.div<tf.Scalar>(tf.sum(losses), sources.length * recipe.accumulate);
+        }),
+    };
+  };
+
+  model.adapt(trainedAdapter(initial.spec, trainable));
+  const measured: MeasuredStep[] = [];
+  try {
+    for (let step = 1; step <= steps; step++) {
+      const started = performance.now();
+      sum.clear();
+      let loss = 0;
+      for (let part = 0; part < recipe.accumulate; part++) {
+        const result = await lossAndGradients(model, variables, microBatch(), checkpoint);
+        loss += result.loss;
+        sum.add(result.gradients);
+      }
+      const passed = performance.now();
+      const gradientNorm = optimizer.clip(sum.total);
+      optimizer.update(sum.total, optimizer.learningRate(step));
+      measured.push({
+        tokens: recipe.microBatch * recipe.maxLength * recipe.accumulate,
+        trained,
+        loss,
+        gradientNorm,
+        passSeconds: (passed - started) / 1000,
+        updateSeconds: (performance.now() - passed) / 1000,
+        peakBytes: backend.memory().peakBytes,
+      });
+    }
+  } finally {
+    model.adapt(null);
+    trainable.dispose();
+  }
+  return { plan, steps: measured };
+}
