@@ -19,8 +19,8 @@ export interface ParityRow {
 /** A set of rows with where they were measured; what the parity commands write. */
 export interface ParityResult {
   readonly rows: readonly ParityRow[];
-  /** Facts of the machine: processor, operating system, memory. */
-  readonly machine: Readonly<Record<string, string>>;
+  /** Facts of the machine: processor, cores, memory, operating system. */
+  readonly machine: Readonly<Record<string, string | number>>;
   /** Versions of what took part, by name. */
   readonly versions: Readonly<Record<string, string>>;
 }
