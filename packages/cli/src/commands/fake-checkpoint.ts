@@ -15,8 +15,9 @@ const companions = ['tokenizer.json', 'tokenizer_config.json', 'generation_confi
 
 /**
  * `nla fake-checkpoint`: random bfloat16 weights of the geometry in a `config.json`, written piece by piece. Linears and tables are normal
- * with the variance that keeps activations of order one, norms lie around 1, layer scalars between 0.2 and 0.8: a decoder that forgets
- * one of them does not pass unnoticed. The same config and seed give the same bytes.
+ * with the variance that keeps activations of order one, norms lie around 1 and those of queries and keys around headDim^(-1/4), because
+ * they carry the scale of the scores; layer scalars lie between 0.2 and 0.8: a decoder that forgets one of them does not pass unnoticed.
+ * The same config and seed give the same bytes.
  */
 export async function fakeCheckpoint(
   context: CommandContext,
@@ -47,7 +48,7 @@ export async function fakeCheckpoint(
     const values = name.endsWith('layer_scalar')
       ? { table: uniform, scale: 0.3, offset: 0.5 }
       : role === 'vector'
-        ? { table: normal, scale: 0.1, offset: 1 }
+        ? { table: normal, scale: 0.1 * typicalNorm(name, count), offset: typicalNorm(name, count) }
         : { table: normal, scale: 1 / Math.sqrt(width) };
     entries.set(`${prefix}${name}`, {
       dtype: 'BF16',
@@ -75,4 +76,9 @@ export async function fakeCheckpoint(
       `${folder}: ${entries.size} tensors, ${parameters.toLocaleString('en')} parameters, ${formatBytes(bytes)}, ${seconds.toFixed(1)} s`,
   );
   return undefined;
+}
+
+/** What a norm's weights lie around: with query and key norms of 1, scores would be sqrt(headDim) wide and gradients would explode. */
+function typicalNorm(name: string, width: number): number {
+  return /\.[qk]_norm\.weight$/.test(name) ? width ** -0.25 : 1;
 }
