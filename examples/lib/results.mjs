@@ -29,8 +29,9 @@ export function runFigures(runFolder) {
     evaluations[id] = readdirSync(join(folder, 'eval', id))
       .sort()
       .map((file) => {
-        const { step, summary, headline, provenance, warnings, seconds } = read('eval', id, file);
-        return { step, headline, summary, provenance, warnings, seconds };
+        const { step, summary, headline, provenance, warnings } = read('eval', id, file);
+        const measured = events.filter((event) => event.type === 'evaluation' && event.evaluator === id && event.step === step);
+        return { step, headline, summary, provenance, warnings, seconds: measured.at(-1)?.seconds };
       });
   }
   const secondsOf = (role) =>

@@ -67,9 +67,9 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--config <config>', 'plan memory for this config')
     .option('--model <source>', 'plan memory for this model')
     .action(action(async () => (await import('./commands/doctor.js')).doctor));
-  common(program.command('run <config>').description('data, AR, AV, evaluation and report; what is done is skipped')).action(
-    action(async () => (await import('./commands/run.js')).run),
-  );
+  common(program.command('run <config>').description('data, AR, AV, evaluation and report; what is done is skipped'))
+    .option('--allow-backend-change', 'go on with another backend than the run was made with; recorded')
+    .action(action(async () => (await import('./commands/run.js')).run));
   const data = program.command('data').description('the data stage');
   common(data.command('build <config>').description('make or check the dataset of a config')).action(
     action(async () => (await import('./commands/run.js')).dataBuild),
@@ -77,7 +77,10 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
   common(program.command('train <config>').description('train; refuses an existing run without --resume'))
     .addOption(new Option('--role <role>', 'train one role only').choices(['av', 'ar']))
     .option('--resume', 'go on from the newest saved state')
+    .option('--resume-from <step>', 'go on from the state of this step and let later ones go; 0 begins anew (needs --role)')
     .option('--until-step <n>', 'stop after that step with the state saved')
+    .option('--keep-resume <n>', 'how many saved states to keep to resume from (default: 2); checkpoints always stay')
+    .option('--allow-backend-change', 'go on with another backend than the run was made with; recorded')
     .action(action(async () => (await import('./commands/run.js')).train));
   common(program.command('eval <folder>').description('evaluate a run or one of its step folders from disk'))
     .option('--evaluator <name>', 'id or name of one evaluator of the run, or a plugin to add')

@@ -5,17 +5,13 @@ import { writeFileAtomically } from './file-writing.js';
 
 /**
  * Holds a run to one base model: the first load writes the model's name and fingerprint to `model.json`, every later one is compared
- * with it. Adapters and activations of other weights would be wrong without anything failing. Throws `E_MODEL_CHANGED`.
+ * with it. Adapters and activations of other weights would be wrong without anything failing. Throws `E_MODEL_CHANGED` and `E_RUN_RECORD`.
  */
 export async function holdBaseModel(runFolder: string, spec: Pick<ModelSpec, 'name' | 'fingerprint'>): Promise<void> {
   if (spec.fingerprint === undefined) return;
   const file = join(runFolder, 'model.json');
-  let recorded: { readonly name: string; readonly fingerprint: string } | undefined;
-  try {
-    recorded = JSON.parse(await readFile(file, 'utf8')) as { name: string; fingerprint: string };
-  } catch {
-    // The first load of the model in this run.
-  }
+  const recorded = await readRecorded(file);
+  // The first load of the model in this run.
   if (recorded === undefined) {
     await writeFileAtomically(file, `${JSON.stringify({ name: spec.name, fingerprint: spec.fingerprint }, null, 2)}\n`);
     return;
@@ -29,4 +25,20 @@ export async function holdBaseModel(runFolder: string, spec: Pick<ModelSpec, 'na
     fix: 'Put the old model back, or start a run in another folder.',
     kind: 'input',
   });
+}
+
+async function readRecorded(file: string): Promise<{ readonly name: string; readonly fingerprint: string } | undefined> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as { name: string; fingerprint: string };
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new NlaError('E_RUN_RECORD', {
+      message: 'The record of the base model of this run cannot be read.',
+      file,
+      found: cause instanceof Error ? cause.message : String(cause),
+      fix: 'Restore the file; nlakit writes it once.',
+      kind: 'input',
+      cause,
+    });
+  }
 }

@@ -5,6 +5,7 @@ import { writeSafetensors } from '@nlakit/safetensors';
 import { SIDECAR_FILE, writeModelSidecar, type Baselines } from '@nlakit/sidecar';
 import { filesBelow, sha256File, writeFileAtomically, writeFolderAtomically } from './file-writing.js';
 import type { Role } from './run-layout.js';
+import type { BackendStretch } from './resume-state.js';
 import { nlakitVersion, type RunRecord } from './run-record.js';
 
 /** What a checkpoint's sidecar says besides the checkpoint itself. */
@@ -18,6 +19,8 @@ export interface CheckpointContext {
   readonly split: DatasetSplit;
   readonly baselines: Baselines | undefined;
   readonly guard: (GuardReport & { readonly override: boolean }) | undefined;
+  /** The engines trained on so far, the present one last. */
+  readonly backends: readonly BackendStretch[];
 }
 
 /**
@@ -35,7 +38,7 @@ export async function writeCheckpoint(folder: string, event: CheckpointEvent, co
 }
 
 function sidecarText(event: CheckpointEvent, context: CheckpointContext, contentHash: Readonly<Record<string, string>>): string {
-  const { contract, role, record, split, description } = context;
+  const { contract, role, record, split, description, backends } = context;
   const slot = record.trainers[role];
   const trainable = [...event.pairs.values()].reduce((sum, { a, b }) => sum + a.data.length + b.data.length, 0);
   return writeModelSidecar({
@@ -66,7 +69,10 @@ function sidecarText(event: CheckpointEvent, context: CheckpointContext, content
       ...event.training,
       seed: record.seed,
       ...(slot === undefined ? {} : { trainer: `${slot.name} ${slot.version}` }),
-      backend: `${record.backend.name} ${record.backend.version}`,
+      backend: backends.at(-1)?.backend ?? record.backend.name,
+      ...(backends.length < 2
+        ? {}
+        : { backend_changes: backends.map(({ afterStep, backend, engine }) => ({ after_step: afterStep, backend, engine })) }),
       ...(record.quantizer === undefined
         ? {}
         : { quantizer: { name: record.quantizer.name, version: record.quantizer.version, options: record.quantizer.options } }),

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isNlaError, type SplitName } from '@nlakit/core';
+import { isNlaError, NlaError, type DatasetSplit, type SplitName } from '@nlakit/core';
 import { filesBelow, makeFolder, sha256File, writeFileAtomically } from './file-writing.js';
 import { interruption } from './interruption.js';
 import { runLayer, type RunSession } from './run-session.js';
@@ -15,11 +15,14 @@ export interface DataManifest {
   readonly splits: Readonly<Partial<Record<SplitName, { readonly rows: number; readonly sha256: string }>>>;
 }
 
-/** Makes (or checks) the dataset, unless that is done. Throws the dataset's errors and `E_INTERRUPTED`. */
+/** Makes (or checks) the dataset, unless that is done. Throws the dataset's errors, `E_DATA_CHANGED` and `E_INTERRUPTED`. */
 export async function runDataStage(session: RunSession): Promise<{ readonly manifest: DataManifest; readonly skipped: boolean }> {
   const { layout, record, parts, events, log, signal } = session;
   const before = await readManifest(layout.dataManifest);
-  if (before?.runHash === record.hash && (await allPresent(layout.dataFolder, before))) return { manifest: before, skipped: true };
+  if (before?.runHash === record.hash && (await allPresent(layout.dataFolder, before))) {
+    await checkHashes(layout.dataFolder, before);
+    return { manifest: before, skipped: true };
+  }
 
   const started = performance.now();
   const dataset = await parts.dataset();
@@ -77,6 +80,37 @@ export async function readManifest(file: string): Promise<DataManifest | undefin
     // Without a readable manifest the data stage simply runs again.
     return undefined;
   }
+}
+
+/**
+ * Holds a split to what the data stage saw, where it has seen it: the files of a split may lie outside the run, and change there.
+ * Throws `E_DATA_CHANGED`.
+ */
+export async function holdSplit(session: RunSession, split: DatasetSplit): Promise<void> {
+  const { dataManifest, dataFolder } = session.layout;
+  const manifest = await readManifest(dataManifest);
+  const seen = manifest?.runHash === session.record.hash ? manifest.splits[split.name] : undefined;
+  if (seen === undefined || seen.sha256 === split.sha256) return;
+  throw dataChanged(dataFolder, `${split.name}, sha256 ${split.sha256}`, `sha256 ${seen.sha256}`);
+}
+
+async function checkHashes(folder: string, { files }: DataManifest): Promise<void> {
+  for (const [name, sha256] of Object.entries(files)) {
+    const file = join(folder, name);
+    const found = await sha256File(file);
+    if (found !== sha256) throw dataChanged(file, `sha256 ${found}`, `sha256 ${sha256}`);
+  }
+}
+
+function dataChanged(file: string, found: string, expected: string): NlaError {
+  return new NlaError('E_DATA_CHANGED', {
+    message: 'The data is not what the data stage of this run left; going on would mix two datasets.',
+    file,
+    found,
+    expected,
+    fix: 'Put the old data back, or start a run in another folder.',
+    kind: 'input',
+  });
 }
 
 async function allPresent(folder: string, manifest: DataManifest): Promise<boolean> {

@@ -8,7 +8,7 @@ import { stepName, stepOfName } from './run-layout.js';
 import type { RunSession } from './run-session.js';
 import { createSeedStreams } from './seed-streams.js';
 
-/** An evaluation as stored: rows, summary, and what it was made from. */
+/** An evaluation as stored: rows, summary, and what it was made from. No times: the same measurement gives the same bytes. */
 export interface StoredEvaluation extends Evaluation {
   /** Id of the evaluator in the config. */
   readonly id: string;
@@ -21,7 +21,6 @@ export interface StoredEvaluation extends Evaluation {
   readonly options: JsonValue;
   /** Settings other than the run's that it was measured with. */
   readonly departures?: readonly string[];
-  readonly seconds: number;
 }
 
 /** Which evaluations are wanted. */
@@ -135,7 +134,6 @@ export async function runEvalStage(session: RunSession, options: EvalStageOption
         requestedRows: options.rows ?? null,
         options: slot.options,
         ...(departures.length === 0 ? {} : { departures }),
-        seconds,
       };
       await writeFileAtomically(file, `${JSON.stringify(stored, null, 1)}\n`);
       await events.append({ stage: 'eval', type: 'evaluation', evaluator: slot.id, step, headline: evaluation.headline, seconds });

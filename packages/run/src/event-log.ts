@@ -1,4 +1,4 @@
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile, open, readFile } from 'node:fs/promises';
 import { withPath, writeFileAtomically } from './file-writing.js';
 import type { RunEvent, RunEventBody } from './run-event.js';
 import type { Role } from './run-layout.js';
@@ -10,9 +10,33 @@ export interface EventLog {
 
 /** Appends to `file`, stamping the time. */
 export function createEventLog(file: string): EventLog {
+  let mended: Promise<void> | undefined;
   return {
-    append: (event) => withPath(file, () => appendFile(file, `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`)),
+    append: (event) =>
+      withPath(file, async () => {
+        await (mended ??= endLastLine(file));
+        await appendFile(file, `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`);
+      }),
   };
+}
+
+/** Ends a line that a crash cut short: what is appended next would become part of it, and be lost with it. */
+async function endLastLine(file: string): Promise<void> {
+  const handle = await open(file, 'r').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (handle === undefined) return;
+  let whole: boolean;
+  try {
+    const { size } = await handle.stat();
+    const last = Buffer.alloc(1);
+    if (size > 0) await handle.read(last, 0, 1, size - 1);
+    whole = size === 0 || last.toString() === '\n';
+  } finally {
+    await handle.close();
+  }
+  if (!whole) await appendFile(file, '\n');
 }
 
 /** All events of a file in order; a last line that a crash cut short is left out. Empty when the file does not exist. */

@@ -50,7 +50,7 @@ export async function writeFileAtomically(path: string, content: string | Uint8A
 
 /**
  * Fills a folder that becomes visible whole or not at all: `fill` writes into a temporary sibling, everything in it is synced, and a
- * rename shows it last. A folder of that name that is already there is replaced.
+ * rename shows it last. A folder of that name that is already there is replaced, or left alone if it holds the same files.
  */
 export async function writeFolderAtomically(folder: string, fill: (temporary: string) => Promise<void>): Promise<void> {
   await withPath(folder, async () => {
@@ -63,6 +63,10 @@ export async function writeFolderAtomically(folder: string, fill: (temporary: st
       await syncTree(temporary);
       const replaced = join(dirname(folder), `.${basename(folder)}.${process.pid}.old`);
       const exists = await isFolder(folder);
+      if (exists && (await haveSameFiles(folder, temporary))) {
+        await rm(temporary, { recursive: true, force: true });
+        return;
+      }
       if (exists) await rename(folder, replaced);
       await rename(temporary, folder);
       if (exists) await rm(replaced, { recursive: true, force: true });
@@ -72,6 +76,55 @@ export async function writeFolderAtomically(folder: string, fill: (temporary: st
     }
     await fsyncFolder(dirname(folder));
   });
+}
+
+/** Removes a folder so that nobody sees it half removed: it is renamed out of sight first. */
+export async function removeFolder(folder: string): Promise<void> {
+  await withPath(folder, async () => {
+    const hidden = join(dirname(folder), `.${basename(folder)}.${process.pid}.tmp`);
+    await rm(hidden, { recursive: true, force: true });
+    await rename(folder, hidden);
+    await rm(hidden, { recursive: true, force: true });
+  });
+}
+
+const litter = /^\.(.+)\.\d+(?:-[0-9a-f]+)?\.(tmp|old)$/;
+
+/** Whether a name is that of something a killed process was still writing. */
+export function isLitter(name: string): boolean {
+  return litter.test(name);
+}
+
+/**
+ * Clears away what killed processes left in a folder and below: half-written temporary files and folders go; a folder that was moved
+ * aside to be replaced, with nothing in its place yet, comes back. Nobody else may be writing there.
+ */
+export async function clearLitter(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw writeError(folder, error);
+  });
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    const match = litter.exec(entry.name);
+    if (match === null) {
+      if (entry.isDirectory()) await clearLitter(path);
+      continue;
+    }
+    const [, name = '', kind] = match;
+    await withPath(path, async () => {
+      if (kind === 'old' && !(await isFolder(join(folder, name)))) await rename(path, join(folder, name));
+      else await rm(path, { recursive: true, force: true });
+    });
+  }
+}
+
+async function haveSameFiles(one: string, other: string): Promise<boolean> {
+  const [files, others] = await Promise.all([filesBelow(one), filesBelow(other)]);
+  if (files.join('\n') !== others.join('\n')) return false;
+  for (const file of files) if ((await sha256File(join(one, file))) !== (await sha256File(join(other, file)))) return false;
+  return true;
 }
 
 /** Whether `path` is a folder. */

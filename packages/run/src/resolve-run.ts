@@ -47,10 +47,18 @@ export interface RunPlugins {
   readonly publisher?: PreparedPlugin<'publisher'>;
 }
 
+/** A slot with its plugin. */
+export interface PreparedSlot<Kind extends PluginKind> {
+  readonly slot: ResolvedSlot;
+  readonly prepared: PreparedPlugin<Kind>;
+}
+
 /** A config after all checks that need no weights. */
 export interface RunPreparation {
   readonly resolved: ResolvedRun;
   readonly plugins: RunPlugins;
+  /** What `backend: { use: auto }` may become, best first; the first one is in `resolved`. Absent where the config names a backend. */
+  readonly backendCandidates?: readonly PreparedSlot<'backend'>[];
   /** Folder of the config: relative paths in options start here. */
   readonly configFolder: string;
 }
@@ -113,7 +121,8 @@ export async function checkSource(source: ConfigSource, host: RunHost = {}): Pro
     return outcome;
   };
 
-  const backend = await prepareBackend(config.backend, host, prepare, source, issues);
+  const backends = await prepareBackends(config.backend, host, prepare, source, issues);
+  const backend = backends[0];
   const quantizer = config.quantizer && (await prepare('quantizer', config.quantizer, ['quantizer']));
   const model = await prepare('model', config.model, ['model']);
   const injector = await prepare('injector', config.injector, ['injector']);
@@ -150,6 +159,7 @@ export async function checkSource(source: ConfigSource, host: RunHost = {}): Pro
     preparation: {
       resolved,
       configFolder: source.folder,
+      ...(isAuto(config.backend) ? { backendCandidates: backends } : {}),
       plugins: {
         backend: backend.prepared,
         ...(quantizer ? { quantizer: quantizer.prepared } : {}),
@@ -162,11 +172,6 @@ export async function checkSource(source: ConfigSource, host: RunHost = {}): Pro
       },
     },
   };
-}
-
-interface PreparedSlot<Kind extends PluginKind> {
-  readonly slot: ResolvedSlot;
-  readonly prepared: PreparedPlugin<Kind>;
 }
 
 /** The finished reconstructor that a config names; what is wrong with it becomes an issue at its place. */
@@ -185,23 +190,28 @@ async function prepareReconstructor(
   }
 }
 
-async function prepareBackend(
+function isAuto(slot: PluginSlot | undefined): boolean {
+  return slot === undefined || slot.use === 'auto';
+}
+
+/** The backend of the config; for `auto` all that the host offers and that are installed, best first. Empty with an issue for none. */
+async function prepareBackends(
   slot: PluginSlot | undefined,
   host: RunHost,
   prepare: (kind: 'backend', slot: PluginSlot, path: ConfigPath) => Promise<PreparedSlot<'backend'> | undefined>,
   source: ConfigSource,
   issues: ConfigIssue[],
-): Promise<PreparedSlot<'backend'> | undefined> {
-  if (slot !== undefined && slot.use !== 'auto') return prepare('backend', slot, ['backend']);
+): Promise<PreparedSlot<'backend'>[]> {
+  const wanted = slot === undefined || isAuto(slot) ? (host.backends ?? []).map((use) => ({ ...slot, use })) : [slot];
   const before = issues.length;
-  for (const use of host.backends ?? []) {
-    const found = await prepare('backend', { ...slot, use }, ['backend']);
-    if (found !== undefined) {
-      issues.length = before;
-      return found;
-    }
+  const found: PreparedSlot<'backend'>[] = [];
+  for (const one of wanted) {
+    const prepared = await prepare('backend', one, ['backend']);
+    if (prepared !== undefined) found.push(prepared);
   }
-  if ((host.backends ?? []).length === 0) {
+  // One that can be used is enough.
+  if (found.length > 0) issues.length = before;
+  if (wanted.length === 0) {
     issues.push(
       issue('E_BACKEND_NONE', ['backend'], source.place(['backend', 'use']), {
         message: 'No backend is offered for "auto" here.',
@@ -209,7 +219,7 @@ async function prepareBackend(
       }),
     );
   }
-  return undefined;
+  return found;
 }
 
 function presentKinds(config: RunConfig): ReadonlySet<PluginKind> {

@@ -1,11 +1,14 @@
 import type { Figures, GuardReport, MemoryPlan, Warning } from '@nlakit/core';
+import type { ResolvedSlot } from './resolved-run.js';
 import type { Role } from './run-layout.js';
 
-/** A part of a run. */
-export type StageName = 'data' | 'train' | 'eval' | 'report';
+/** A part of a run, or the run as a whole. */
+export type StageName = 'run' | 'data' | 'train' | 'eval' | 'report';
 
 /** What an event says; training events name their role. */
 export type RunEventBody =
+  /** The run goes on with another backend, which somebody asked for. */
+  | { readonly stage: 'run'; readonly type: 'backend'; readonly from: ResolvedSlot; readonly to: ResolvedSlot }
   | { readonly stage: 'data' | 'report'; readonly type: 'start' }
   | {
       readonly stage: 'data';

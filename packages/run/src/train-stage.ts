@@ -1,11 +1,11 @@
-import { readdir } from 'node:fs/promises';
 import { isNlaError, NlaError, type Figures, type NlaContract, type StepEvent, type TrainContext } from '@nlakit/core';
 import { splitBaselines } from './baselines.js';
 import { writeCheckpoint, type CheckpointContext } from './checkpoint.js';
+import { holdSplit } from './data-stage.js';
 import { readEvents, rewindEvents } from './event-log.js';
-import { makeFolder, withPath } from './file-writing.js';
+import { makeFolder, namesIn } from './file-writing.js';
 import { interruption } from './interruption.js';
-import { readNewestState, writeResumeState } from './resume-state.js';
+import { readResumeState, writeResumeState, type BackendStretch } from './resume-state.js';
 import type { RunEvent } from './run-event.js';
 import type { Role } from './run-layout.js';
 import { runLayer, type RunSession } from './run-session.js';
@@ -16,8 +16,15 @@ export interface TrainStageOptions {
   readonly role: Role;
   /** Go on from the newest state. Without it, training that has begun is refused (`E_RUN_EXISTS`). */
   readonly resume?: boolean;
+  /**
+   * Go on from the state of this step instead, and let the later ones go; 0 begins anew. Implies `resume`. Checkpoints that are there
+   * already are written again, to the same bytes.
+   */
+  readonly resumeFrom?: number;
   /** Stop after that step, with the state saved. */
   readonly untilStep?: number;
+  /** How many saves' states are kept to resume from, the newest first. Checkpoints themselves are never removed. Default: 2. */
+  readonly keepResume?: number;
 }
 
 /** How training ended. */
@@ -36,17 +43,18 @@ export interface TrainStageResult {
  * Trains one role and writes its checkpoints: first the step folder, then its event, then the state to resume from, so that a run
  * killed at any point goes on from a state whose step folder is already there or will be written again, byte for byte.
  *
- * Throws `E_RUN_EXISTS`, `E_RESUME`, `E_DATA_CHANGED`, `E_CONTRACT`, `E_INTERRUPTED` (state saved), `E_WRITE` and the trainer's errors.
+ * Throws `E_RUN_EXISTS`, `E_RESUME`, `E_DATA_CHANGED`, `E_MODEL_CHANGED`, `E_CONTRACT`, `E_INTERRUPTED` (state saved), `E_WRITE` and the trainer's errors.
  */
 export async function runTrainStage(session: RunSession, options: TrainStageOptions): Promise<TrainStageResult> {
-  const { role } = options;
+  const { role, resumeFrom } = options;
+  const resume = options.resume === true || resumeFrom !== undefined;
   const { layout, record, parts, events, log, signal } = session;
   const past = (await readEvents(layout.eventsFile)).filter((event) => event.stage === 'train' && event.role === role);
   const finished = finishedResult(role, past);
-  if (finished !== undefined && (options.resume === true || options.untilStep !== undefined)) return finished;
+  if (finished !== undefined && resumeFrom === undefined && (resume || options.untilStep !== undefined)) return finished;
 
   const begun = await hasBegun(layout.checkpoints(role), layout.resume(role));
-  if (begun && options.resume !== true) {
+  if (begun && !resume) {
     throw new NlaError('E_RUN_EXISTS', {
       message: `Training of the ${role.toUpperCase()} has begun in this folder, and nothing is overwritten.`,
       file: layout.folder,
@@ -73,14 +81,16 @@ export async function runTrainStage(session: RunSession, options: TrainStageOpti
   const layer = runLayer(record, model);
   const contract = checkedContract(description.contract, { dModel: model.spec.dModel, layer, injector: await parts.injector() });
   const split = await dataset.open(layout.dataFolder, role === 'av' ? 'avSft' : 'arSft');
+  await holdSplit(session, split);
 
-  const saved = await readNewestState(layout.resume(role), record.hash);
+  const saved = await readResumeState(layout.resume(role), record.hash, resumeFrom);
   if (saved !== undefined && saved.dataSha256 !== split.sha256) {
     throw new NlaError('E_DATA_CHANGED', {
       message: 'The data has changed since this run was interrupted; going on would mix two datasets.',
       file: layout.dataFolder,
-      found: split.sha256,
-      expected: saved.dataSha256 ?? 'none',
+      found: `${split.name}, sha256 ${split.sha256}`,
+      expected: `sha256 ${saved.dataSha256 ?? 'none'}`,
+      fix: 'Put the old data back, or start a run in another folder.',
       kind: 'input',
     });
   }
@@ -88,6 +98,12 @@ export async function runTrainStage(session: RunSession, options: TrainStageOpti
   if (saved !== undefined) seeds.restore(saved.state.streams);
   await rewindEvents(layout.eventsFile, role, saved?.state.step ?? 0);
 
+  const slot = session.preparation.resolved.backend;
+  const backends = withStretch(saved?.backends ?? [], {
+    afterStep: saved?.state.step ?? 0,
+    backend: `${slot.name} ${slot.version}`,
+    engine: backend.description,
+  });
   let checkpointContext: CheckpointContext = {
     role,
     record,
@@ -98,6 +114,7 @@ export async function runTrainStage(session: RunSession, options: TrainStageOpti
     split,
     baselines: await splitBaselines(split, signal),
     guard: lastGuard(past),
+    backends,
   };
   const context: TrainContext = {
     model,
@@ -119,6 +136,16 @@ export async function runTrainStage(session: RunSession, options: TrainStageOpti
     backend: backend.description,
     ...(saved === undefined ? {} : { resumedFrom: saved.state.step }),
   });
+
+  const [now, before] = [backends.at(-1), backends.at(-2)];
+  if (saved !== undefined && now?.afterStep === saved.state.step && before !== undefined) {
+    const warning = {
+      code: 'W_BACKEND_CHANGED',
+      message: `Up to step ${now.afterStep} this was trained on ${before.backend} (${before.engine}); from here on it is ${now.backend} (${now.engine}). The numbers will not be those of one engine.`,
+    };
+    log.warn(`${warning.code}: ${warning.message}`);
+    await events.append({ stage: 'train', role, type: 'warning', step: now.afterStep, warning });
+  }
 
   let step = saved?.state.step ?? 0;
   let figures: Figures = {};
@@ -156,11 +183,12 @@ export async function runTrainStage(session: RunSession, options: TrainStageOpti
             reason: event.reason,
             health: event.health,
           });
-          await writeResumeState(layout.resume(role), event.state, {
-            reason: event.reason,
-            runHash: record.hash,
-            dataSha256: split.sha256,
-          });
+          await writeResumeState(
+            layout.resume(role),
+            event.state,
+            { reason: event.reason, runHash: record.hash, dataSha256: split.sha256, backends },
+            options.keepResume ?? 2,
+          );
           savedStep = event.step;
           break;
         case 'warning':
@@ -203,16 +231,14 @@ function finishedResult(role: Role, events: readonly RunEvent[]): TrainStageResu
   return { role, step: done.step, steps: done.step, complete: true, skipped: true, figures: done.figures };
 }
 
+/** The engines of a training with the one that goes on with it, which may be the last of them. */
+function withStretch(past: readonly BackendStretch[], present: BackendStretch): BackendStretch[] {
+  const last = past.at(-1);
+  return last?.backend === present.backend && last.engine === present.engine ? [...past] : [...past, present];
+}
+
 async function hasBegun(...folders: readonly string[]): Promise<boolean> {
-  for (const folder of folders) {
-    const names = await withPath(folder, () =>
-      readdir(folder).catch((error: unknown) => {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-        throw error;
-      }),
-    );
-    if (names.length > 0) return true;
-  }
+  for (const folder of folders) if ((await namesIn(folder)).length > 0) return true;
   return false;
 }
 

@@ -19,6 +19,7 @@ export async function evaluate(
   const evaluators = await addedEvaluators(target.runFolder, options.evaluator, context);
   const session = await reopenSession(target.runFolder, {
     evaluators,
+    lock: true,
     host: context.host,
     log: context.log,
     signal: context.io.signal,

@@ -1,12 +1,16 @@
 import { relative, resolve } from 'node:path';
 import { NlaError } from '@nlakit/core';
 import { runAllStages, runDataStage, runTrainStage, startSession, type Role, type RunSession, type TrainStageResult } from '@nlakit/run';
-import { overridesOf, runFolderOption, wholeNumber, type CommandContext } from '../command-context.js';
+import { overridesOf, runFolderOption, usage, wholeNumber, type CommandContext } from '../command-context.js';
 import { resultTable } from '../result-table.js';
 
+interface BackendChange {
+  readonly allowBackendChange?: boolean;
+}
+
 /** `nla run`: all stages, those done under the same hash skipped. */
-export async function run(context: CommandContext, _options: unknown, config = ''): Promise<undefined> {
-  await withSession(context, config, 'run', async (session) => {
+export async function run(context: CommandContext, options: BackendChange, config = ''): Promise<undefined> {
+  await withSession(context, config, 'run', options, async (session) => {
     const result = await runAllStages(session, async (folder) => (await import('../write-run-report.js')).writeRunReport(folder));
     const evaluations = result.evaluations.map(({ evaluation: { id, step, headline } }) => ({ evaluator: id, step, headline }));
     context.print({ run: session.layout.folder, trained: result.trained, evaluations, report: result.report }, () =>
@@ -22,7 +26,7 @@ export async function run(context: CommandContext, _options: unknown, config = '
 
 /** `nla data build`: the data stage alone. */
 export async function dataBuild(context: CommandContext, _options: unknown, config = ''): Promise<undefined> {
-  await withSession(context, config, 'data build', async (session) => {
+  await withSession(context, config, 'data build', {}, async (session) => {
     const { manifest, skipped } = await runDataStage(session);
     context.print({ folder: session.layout.dataFolder, skipped, ...manifest }, () =>
       [
@@ -36,11 +40,20 @@ export async function dataBuild(context: CommandContext, _options: unknown, conf
 /** `nla train`: one role or both (AR first). */
 export async function train(
   context: CommandContext,
-  options: { readonly role?: Role; readonly resume?: boolean; readonly untilStep?: string },
+  options: BackendChange & {
+    readonly role?: Role;
+    readonly resume?: boolean;
+    readonly resumeFrom?: string;
+    readonly untilStep?: string;
+    readonly keepResume?: string;
+  },
   config = '',
 ): Promise<undefined> {
   const untilStep = options.untilStep === undefined ? undefined : wholeNumber(options.untilStep, '--until-step');
-  await withSession(context, config, 'train', async (session) => {
+  const resumeFrom = options.resumeFrom === undefined ? undefined : wholeNumber(options.resumeFrom, '--resume-from', 0);
+  const keepResume = options.keepResume === undefined ? undefined : wholeNumber(options.keepResume, '--keep-resume');
+  if (resumeFrom !== undefined && options.role === undefined) throw usage('--resume-from', options.resumeFrom ?? '', 'a --role beside it');
+  await withSession(context, config, 'train', options, async (session) => {
     const roles = options.role === undefined ? (['ar', 'av'] as const).filter((role) => session.record.trainers[role]) : [options.role];
     if (roles.length === 0) {
       throw new NlaError('E_SLOT_MISSING', { message: 'The config names no trainer.', fix: 'Add "trainers" to it.', kind: 'input' });
@@ -53,6 +66,8 @@ export async function train(
           role,
           ...(options.resume === undefined ? {} : { resume: options.resume }),
           ...(untilStep === undefined ? {} : { untilStep }),
+          ...(resumeFrom === undefined ? {} : { resumeFrom }),
+          ...(keepResume === undefined ? {} : { keepResume }),
         }),
       );
     }
@@ -73,6 +88,7 @@ async function withSession(
   context: CommandContext,
   config: string,
   command: string,
+  options: BackendChange,
   work: (session: RunSession) => Promise<void>,
 ): Promise<undefined> {
   const { io, common, host, log } = context;
@@ -88,6 +104,7 @@ async function withSession(
     log,
     signal: io.signal,
     overrides: overridesOf(context),
+    allowBackendChange: options.allowBackendChange === true,
     resumeCommand: ['nla', command, shown, ...flags, ...(command === 'train' ? ['--resume'] : [])].join(' '),
     ...runFolderOption(context),
   });

@@ -40,6 +40,8 @@ export interface FakeJournal {
   readonly done: string[];
   /** What the fake evaluator measures at a step, in place of two rows that say nothing. */
   measure?: (step: number) => Partial<Pick<Evaluation, 'rows' | 'summary' | 'headline' | 'warnings'>>;
+  /** What stands for the hash of a split, in place of one of its name. */
+  dataHash?: string;
   /** Called by the fake trainer after each step. */
   afterStep?: (role: string, step: number) => void;
 }
@@ -97,10 +99,10 @@ const injector: Injector = {
   apply: unused,
 };
 
-const split = (name: DatasetSplit['name']): DatasetSplit => ({
+const split = (name: DatasetSplit['name'], sha256 = `hash-of-${name}`): DatasetSplit => ({
   name,
   length: 6,
-  sha256: `hash-of-${name}`,
+  sha256,
   rows: (indices) =>
     Promise.resolve(
       indices.map((index) => {
@@ -123,7 +125,7 @@ const dataset = (journal: FakeJournal): Dataset => ({
     yield { type: 'done', figures: { rows: 6 }, files: [] };
   },
   describe: () => Promise.resolve({ datasetId: 'fake-data', contract, sidecar: {} }),
-  open: (_, name) => Promise.resolve(split(name)),
+  open: (_, name) => Promise.resolve(split(name, journal.dataHash)),
 });
 
 /** A trainer whose weights are a random walk: any slip in resuming shows in the bytes. */
