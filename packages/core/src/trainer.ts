@@ -83,6 +83,8 @@ export interface CheckpointEvent {
   readonly extra: ReadonlyMap<string, ReadonlyMap<string, HostTensor>>;
   /** The sidecar's `training` block: recipe and progress. */
   readonly training: Readonly<Record<string, JsonValue>>;
+  /** Published weights that training started from, besides the base model, as the sidecar is to name them. */
+  readonly parentCheckpoints?: readonly string[];
   /** Health measured at this step (held-out loss, shuffled-vector gap, adapter-changes-output). */
   readonly health: Figures;
   readonly state: TrainerState;
@@ -102,5 +104,7 @@ export interface Trainer {
   readonly steps: number;
   /** The step that needs most memory, every row being as long as the options allow. */
   plan(context: PlanContext): MemoryPlan;
+  /** Refuses, by throwing, what cannot be trained. A host calls it before anything of the run is trained, so that hours of another role's training are not lost. */
+  check?(context: TrainContext): Promise<void>;
   train(context: TrainContext, resume?: TrainerState): AsyncIterable<TrainEvent>;
 }

@@ -8,5 +8,6 @@ export * from './parse-explanation.js';
 export * from './read-model-sidecar.js';
 export * from './reconstructor.js';
 export * from './round-trip.js';
+export * from './value-head.js';
 export * from './verbalizer.js';
 export * from './with-adapter.js';

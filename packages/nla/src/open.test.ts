@@ -1,7 +1,8 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { HostTensor, LoraSpec, NlaContract } from '@nlakit/core';
 import { writeAdapter } from '@nlakit/lora';
 import { tf } from '@nlakit/ops';
@@ -10,8 +11,11 @@ import { contractFields, writeModelSidecar } from '@nlakit/sidecar';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fakeModel } from './__fixtures__/fake-model.js';
 import { fakeContract, fakeInjector, fakeRows } from './__fixtures__/fake-stage.js';
+import { lastTokenHidden } from './last-token-hidden.js';
+import { loadAdapter } from './load-adapter.js';
 import { openReconstructor } from './reconstructor.js';
 import { roundTrip } from './round-trip.js';
+import { readValueHead } from './value-head.js';
 import { openVerbalizer } from './verbalizer.js';
 
 let folder = '';
@@ -135,5 +139,101 @@ describe('openReconstructor', () => {
       code: 'E_VALUE_HEAD',
     });
     await expect(openReconstructor({ folder: await writeStep('av'), model })).rejects.toMatchObject({ code: 'E_SIDECAR_ROLE' });
+  });
+});
+
+describe('published reconstructors', () => {
+  const torchHead = fileURLToPath(new URL('./__fixtures__/torch/linear_head.pt', import.meta.url));
+
+  /** The layout of the SolshineCode releases: adapter and `linear_head.pt`; the sidecar states what their card does. */
+  async function writeSolshine(truncation: string): Promise<string> {
+    const target = await writeStep('ar');
+    await rm(join(target, 'value_head.safetensors'));
+    await copyFile(torchHead, join(target, 'linear_head.pt'));
+    await writeFile(
+      join(target, 'nla_meta.yaml'),
+      [
+        'kind: nla_model',
+        'role: critic',
+        'version: v0.0.1',
+        'base_model: fake/model',
+        'extraction: {d_model: 16, layer: 1, injection_scale: sqrt_d_model, mse_scale: sqrt_d_model}',
+        'tokens: {injection_token_id: 8, injection_left_neighbor_id: 4, injection_right_neighbor_id: 5}',
+        'ar_lora: {r: 2, alpha: 4}',
+        truncation,
+        '',
+      ].join('\n'),
+    );
+    return target;
+  }
+  const supplement = { injectionChar: '㊗', avTemplate: fakeContract.templates.av, arTemplate: fakeContract.templates.ar };
+
+  it.each([
+    ['stated in the sidecar', 'ar: {truncation: 1}', {}],
+    ['given beside it', '', { truncation: 1 }],
+  ])('read the block before their target, through a head with bias: %s', async (_, line, options) => {
+    const model = fakeModel();
+    const before = tf.memory().numTensors;
+    const folderOf = await writeSolshine(line);
+    const reconstructor = await openReconstructor({ folder: folderOf, model, supplement, ...options });
+    expect(reconstructor.sidecar.dialect).toBe('solshine');
+    const [prediction] = await reconstructor.reconstruct(['topic']);
+    expect(model.calls.at(-1)).toMatchObject({ stopAfterBlock: 0 });
+
+    // The same by hand: hidden state after block 0 at the last token of the AR prompt, times W, plus b.
+    const adapter = await loadAdapter(folderOf);
+    model.adapt(adapter.adapter);
+    const prompt = model.tokenizer.encode('<bos><explanation>topic</explanation><concept>', { special: false });
+    const hidden = lastTokenHidden(model, [prompt], 0);
+    const h = await hidden.data();
+    const { weight, bias } = await readValueHead(folderOf, 16);
+    prediction?.forEach((value, row) => {
+      let expected = bias?.[row] ?? Number.NaN;
+      for (let column = 0; column < 16; column++) expected += (weight[row * 16 + column] ?? 0) * (h[column] ?? 0);
+      expect(value).toBeCloseTo(expected, 5);
+    });
+    model.adapt(null);
+    hidden.dispose();
+    adapter.dispose();
+    reconstructor.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+
+    const deeper = await openReconstructor({ folder: await writeSolshine('ar: {truncation: 2}'), model, supplement });
+    expect((await deeper.reconstruct(['topic']))[0]).not.toEqual(prediction);
+    deeper.dispose();
+  });
+
+  it('need the prompts that their sidecar leaves out, and a depth that the model has', async () => {
+    const model = fakeModel();
+    await expect(openReconstructor({ folder: await writeSolshine(''), model })).rejects.toMatchObject({ code: 'E_SIDECAR_INCOMPLETE' });
+    await expect(openReconstructor({ folder: await writeSolshine('ar: {truncation: 18}'), model, supplement })).rejects.toMatchObject({
+      code: 'E_RECONSTRUCTOR_DEPTH',
+    });
+  });
+
+  it('of kitft have no adapter: the model is the reconstructor', async () => {
+    const target = await writeStep('ar');
+    await rm(join(target, 'adapter_config.json'));
+    const own = join(target, 'nla_meta.yaml');
+    const text = await readFile(own, 'utf8');
+    await expect(openReconstructor({ folder: target, model: fakeModel() })).rejects.toMatchObject({ code: 'E_LORA_FOLDER' });
+    const elsewhere = join(folder, 'kitft.yaml');
+    await writeFile(elsewhere, text.replace(/^created_by:.*$/m, 'created_by: nla.train_critic'));
+    const model = fakeModel();
+    const reconstructor = await openReconstructor({ folder: target, model, sidecarFile: elsewhere });
+    expect(reconstructor.sidecar.dialect).toBe('kitft-release');
+    expect(await reconstructor.reconstruct(['topic'])).toHaveLength(1);
+    expect(model.adapted[0]).toBeNull();
+    reconstructor.dispose();
+  });
+
+  it('pass on what their adapter configuration says and nobody knows', async () => {
+    const target = await writeStep('ar');
+    const config = join(target, 'adapter_config.json');
+    const fields = JSON.parse(await readFile(config, 'utf8')) as object;
+    await writeFile(config, JSON.stringify({ ...fields, brand_new: 3 }));
+    const reconstructor = await openReconstructor({ folder: target, model: fakeModel() });
+    expect(reconstructor.warnings).toMatchObject([{ code: 'W_LORA_UNKNOWN_FIELD' }]);
+    reconstructor.dispose();
   });
 });

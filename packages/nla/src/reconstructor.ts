@@ -1,12 +1,13 @@
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type LoraAdapter, type Model, type NlaContract, NlaError } from '@nlakit/core';
+import { type LoraAdapter, type Model, type NlaContract, NlaError, type Warning } from '@nlakit/core';
 import { tf } from '@nlakit/ops';
-import { openSafetensors } from '@nlakit/safetensors';
-import { arPromptIds, checkContract, contractOf, type ContractSupplement, type ModelSidecar } from '@nlakit/sidecar';
+import { arPromptIds, checkContract, contractOf, type ContractSupplement, type ModelSidecar, SIDECAR_FILE } from '@nlakit/sidecar';
 import { chunks } from './chunks.js';
 import { lastTokenHidden } from './last-token-hidden.js';
 import { loadAdapter } from './load-adapter.js';
 import { readModelSidecar } from './read-model-sidecar.js';
+import { readValueHead } from './value-head.js';
 import { withAdapter } from './with-adapter.js';
 
 /** How texts are reconstructed. */
@@ -22,6 +23,8 @@ export interface ReconstructOptions {
 export interface Reconstructor {
   readonly contract: NlaContract;
   readonly sidecar: ModelSidecar;
+  /** Fields of the adapter's configuration that were ignored. */
+  readonly warnings: readonly Warning[];
   /**
    * One vector `[dModel]` for each text, in their order. Texts go into the AR prompt trimmed; the empty text is a text like any other. Only
    * the direction of a prediction is trained. Throws `E_RECONSTRUCTION_VALUE` for a prediction that is not finite.
@@ -32,8 +35,15 @@ export interface Reconstructor {
 
 /** Where a reconstructor comes from. */
 export interface OpenReconstructorOptions {
-  /** `adapter_config.json`, `adapter_model.safetensors`, `value_head.safetensors`, `nla_meta.yaml`. */
+  /**
+   * `adapter_config.json`, `adapter_model.safetensors`, `value_head.safetensors` (or the `linear_head.pt` of the SolshineCode releases) and
+   * `nla_meta.yaml`. Without `adapter_config.json`, if the sidecar is kitft's: all weights were trained, and `model` is the reconstructor.
+   */
   readonly folder: string;
+  /** Sidecar to use instead of the folder's; releases without one need it. */
+  readonly sidecarFile?: string;
+  /** Blocks that are computed before the head, where the sidecar does not state `ar.truncation`; default K + 1. The SolshineCode releases have 18. */
+  readonly truncation?: number;
   /** The base model. It is shared, not owned: the adapter is on it during `reconstruct` only. */
   readonly model: Model;
   /** What an incomplete published sidecar leaves out. */
@@ -42,26 +52,56 @@ export interface OpenReconstructorOptions {
 
 /**
  * Opens a reconstructor from its checkpoint folder. Throws what reading adapter, head and sidecar throws, `E_CONTRACT_…` where sidecar and
- * model do not fit, `E_SIDECAR_ROLE` for a verbalizer's folder and `E_VALUE_HEAD` for a head of another form than `[dModel, dModel]`.
+ * model do not fit, `E_SIDECAR_ROLE` for a verbalizer's folder, `E_RECONSTRUCTOR_DEPTH` for a truncation that the model does not have and
+ * `E_VALUE_HEAD` for a head of another form than `[dModel, dModel]`, with or without bias.
  */
 export async function openReconstructor(options: OpenReconstructorOptions): Promise<Reconstructor> {
   const { folder, model } = options;
-  const sidecar = await readModelSidecar(join(folder, 'nla_meta.yaml'), 'ar');
+  const sidecar = await readModelSidecar(options.sidecarFile ?? join(folder, SIDECAR_FILE), 'ar');
   const contract = contractOf(sidecar, options.supplement);
   checkContract(contract, model.tokenizer, model.spec);
-  const headValues = await readValueHead(join(folder, 'value_head.safetensors'), contract.dModel);
-  const adapter = await loadAdapter(folder);
-  const head = tf.tensor2d(headValues, [contract.dModel, contract.dModel]);
+  const truncation = sidecar.truncation ?? options.truncation ?? contract.layer + 1;
+  if (!Number.isSafeInteger(truncation) || truncation < 1 || truncation > model.spec.layers)
+    throw wrongTruncation(truncation, model.spec.layers);
+  const { weight, bias } = await readValueHead(folder, contract.dModel);
+  const adapter = sidecar.dialect.startsWith('kitft') && !(await hasAdapter(folder)) ? undefined : await loadAdapter(folder);
+  const head = tf.tensor2d(weight, [contract.dModel, contract.dModel]);
+  const headBias = bias === undefined ? undefined : tf.tensor1d(bias);
+  const parts: ReconstructorParts = {
+    contract,
+    adapter: adapter?.adapter ?? null,
+    model,
+    head,
+    readLayer: truncation - 1,
+    ...(headBias === undefined ? {} : { headBias }),
+  };
   return {
     contract,
     sidecar,
-    reconstruct: (texts, reconstructOptions = {}) =>
-      reconstructWith({ contract, adapter: adapter.adapter, model, head }, texts, reconstructOptions),
+    warnings: adapter?.warnings ?? [],
+    reconstruct: (texts, reconstructOptions = {}) => reconstructWith(parts, texts, reconstructOptions),
     dispose() {
-      adapter.dispose();
+      adapter?.dispose();
       head.dispose();
+      headBias?.dispose();
     },
   };
+}
+
+function hasAdapter(folder: string): Promise<boolean> {
+  return access(join(folder, 'adapter_config.json')).then(
+    () => true,
+    () => false,
+  );
+}
+
+function wrongTruncation(truncation: number, layers: number): NlaError {
+  return new NlaError('E_RECONSTRUCTOR_DEPTH', {
+    message: 'The reconstructor computes a number of blocks that the model does not have.',
+    found: String(truncation),
+    expected: `1 to ${layers}`,
+    kind: 'input',
+  });
 }
 
 /** What a reconstruction is made with. */
@@ -71,6 +111,10 @@ export interface ReconstructorParts {
   readonly model: Model;
   /** `[dModel, dModel]`, out × in. */
   readonly head: tf.Tensor2D;
+  /** `[dModel]`, added behind the head. */
+  readonly headBias?: tf.Tensor1D;
+  /** Block whose output the head reads; default: the contract's layer. */
+  readonly readLayer?: number;
 }
 
 /** {@link Reconstructor.reconstruct} on parts that need not come from a folder; training measures its adapters with it. */
@@ -91,9 +135,11 @@ export async function reconstructWith(
     for (const group of chunks(order, options.batch ?? 16)) {
       options.signal?.throwIfAborted();
       const rows = group.map(({ index }) => prompts[index] ?? new Int32Array());
-      const predicted = tf.tidy(() =>
-        tf.matMul(lastTokenHidden(model, rows, contract.layer, { perLayerIds: contract.perLayerIds }), parts.head, false, true),
-      );
+      const predicted = tf.tidy(() => {
+        const hidden = lastTokenHidden(model, rows, parts.readLayer ?? contract.layer, { perLayerIds: contract.perLayerIds });
+        const turned = tf.matMul(hidden, parts.head, false, true);
+        return parts.headBias === undefined ? turned : tf.add(turned, parts.headBias);
+      });
       const data = (await predicted.data()) as Float32Array;
       predicted.dispose();
       group.forEach(({ index }, place) => {
@@ -116,23 +162,4 @@ function notFinite(text: string): NlaError {
     expected: 'finite numbers',
     fix: 'Its training diverged or its files are damaged: use an earlier checkpoint.',
   });
-}
-
-async function readValueHead(file: string, dModel: number): Promise<Float32Array> {
-  const opened = await openSafetensors(file);
-  try {
-    const shape = opened.tensors.get('weight')?.shape;
-    if (shape?.length !== 2 || shape[0] !== dModel || shape[1] !== dModel) {
-      throw new NlaError('E_VALUE_HEAD', {
-        message: 'The value head does not fit the model.',
-        found: shape === undefined ? `tensors ${[...opened.names()].join(', ')}` : `weight of shape [${shape.join(', ')}]`,
-        expected: `weight of shape [${dModel}, ${dModel}]`,
-        file,
-        kind: 'input',
-      });
-    }
-    return await opened.float32('weight');
-  } finally {
-    await opened.close();
-  }
 }

@@ -1,5 +1,14 @@
 import { join } from 'node:path';
-import { type Injector, type LoraAdapter, type Model, type NlaContract, NlaError, type Override, type RandomStream } from '@nlakit/core';
+import {
+  type Injector,
+  type LoraAdapter,
+  type Model,
+  type NlaContract,
+  NlaError,
+  type Override,
+  type RandomStream,
+  type Warning,
+} from '@nlakit/core';
 import { checkContract, contractOf, type ContractSupplement, type ModelSidecar } from '@nlakit/sidecar';
 import { type AvPrompt, avPrompt } from './av-prompt.js';
 import { chunks } from './chunks.js';
@@ -41,6 +50,8 @@ export interface Explanation {
 export interface Verbalizer {
   readonly contract: NlaContract;
   readonly sidecar: ModelSidecar;
+  /** Fields of the adapter's configuration that were ignored. */
+  readonly warnings: readonly Warning[];
   /** One explanation for each raw vector `[dModel]`, in their order. Vectors are rescaled to the sidecar's injection scale. */
   explain(vectors: readonly Float32Array[], options?: ExplainOptions): Promise<Explanation[]>;
   dispose(): void;
@@ -73,6 +84,7 @@ export async function openVerbalizer(options: OpenVerbalizerOptions): Promise<Ve
   return {
     contract,
     sidecar,
+    warnings: adapter.warnings,
     explain: (vectors, explainOptions = {}) =>
       explainWith({ contract, prompt, adapter: adapter.adapter, model, injector }, vectors, explainOptions),
     dispose: () => {

@@ -89,7 +89,7 @@ function sidecarText(event: CheckpointEvent, context: CheckpointContext, content
     ...(Object.keys(event.health).length === 0 ? {} : { metrics: event.health }),
     ...(context.guard === undefined ? {} : { guard: context.guard }),
     trainedOn: [description.datasetId],
-    parentCheckpoints: [contract.baseModel],
+    parentCheckpoints: [contract.baseModel, ...(event.parentCheckpoints ?? [])],
     createdAt: record.createdAt,
     createdBy: `nlakit ${nlakitVersion}`,
     contentHash,

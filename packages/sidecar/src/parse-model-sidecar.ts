@@ -63,6 +63,10 @@ export function parseModelSidecar(root: SidecarNode): ModelSidecar {
     baseModel: root.get(dialect === 'solshine' ? 'base_model' : 'base_checkpoint').text(),
     dModel,
     layer: readLayer(root),
+    truncation: root
+      .get('ar')
+      .get('truncation')
+      .optional((value) => value.integer(1)),
     // An AR has no slot; kitft writes null there. An AV without a scale must not be trained: contractOf passes the null on.
     injectionScale: readScale(extraction.get('injection_scale'), dModel, null),
     mseScale: readScale(extraction.get('mse_scale'), dModel, Math.sqrt(dModel)),

@@ -56,6 +56,8 @@ export interface ModelSidecarFields {
   readonly dModel: number;
   /** K: the vectors are the output of block K, counted from 0. Null where not stated (kitft's unreleased actors). */
   readonly layer: number | null;
+  /** Number of blocks that a reconstructor computes before its head, where it is not K + 1 (`ar.truncation`); else null. */
+  readonly truncation: number | null;
   /** Norm of the injected vector; null is "as it is" and also what AR sidecars hold. */
   readonly injectionScale: Scale;
   /** Norm that both vectors get before their squared error is taken; null is "as they are". */

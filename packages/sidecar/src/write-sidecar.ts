@@ -38,6 +38,7 @@ export function writeModelSidecar(fields: ModelSidecarInput): string {
     base_checkpoint: fields.baseModel,
     d_model: fields.dModel,
     ...optional('extraction_layer_index', fields.layer),
+    ...optional('ar', fields.truncation == null ? null : { truncation: fields.truncation }),
     extraction: { injection_scale: fields.injectionScale, mse_scale: fields.mseScale, ple_mode: fields.perLayerIds },
     tokens: tokensBlock(fields.tokens),
     ...templateBlocks(fields.templates, 'av', 'ar'),

@@ -39,6 +39,7 @@ const modelFields: fc.Arbitrary<ModelSidecarFields> = fc.record({
   baseModel: text,
   dModel: fc.integer({ min: 1, max: 10000 }),
   layer: orNull(fc.nat(100)),
+  truncation: orNull(fc.integer({ min: 1, max: 100 })),
   injectionScale: scale,
   mseScale: scale,
   perLayerIds,

@@ -19,8 +19,9 @@ export interface ArHealthParts {
 }
 
 /**
- * Figures on rows that are not trained on: `cos` and `fveNrm = 1 − mean(2 (1 − cos)) / (1 − ρ²)` on gold explanations, `shuffledCos` against
- * vectors of other documents, `constantCos`, the cosine ρ that a constant reaches, `predictionRho`, which is 1 when all predictions are the
+ * Figures on rows that are not trained on: `heldOutLoss = mean(2 (1 − cos))`, `cos` and `fveNrm = 1 − heldOutLoss / (1 − ρ²)` on gold
+ * explanations, `shuffledLoss` and `shuffledCos` against vectors of other documents, `vectorGap`, the difference of the two losses, which is
+ * what the AR knows about the row, `constantCos`, the cosine ρ that a constant reaches, `predictionRho`, which is 1 when all predictions are the
  * same, and `adapterEffect`, the largest change of a prediction's component that the adapter makes. Leaves the adapter attached.
  */
 export async function arHealth(parts: ArHealthParts): Promise<Figures> {
@@ -43,6 +44,9 @@ export async function arHealth(parts: ArHealthParts): Promise<Figures> {
   });
   return {
     heldOutRows: examples.length,
+    heldOutLoss: 2 * (1 - cos),
+    shuffledLoss: 2 * (1 - shuffledCos),
+    vectorGap: 2 * (cos - shuffledCos),
     cos,
     ...(rawVariance > 0 ? { fveNrm: 1 - (2 * (1 - cos)) / rawVariance } : {}),
     shuffledCos,

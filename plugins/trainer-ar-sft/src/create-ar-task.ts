@@ -1,4 +1,4 @@
-import type { HostTensor, TrainContext } from '@nlakit/core';
+import type { TrainContext } from '@nlakit/core';
 import { lastTokenPass } from '@nlakit/nla';
 import {
   adapterPairs,
@@ -7,6 +7,7 @@ import {
   createVectorSource,
   cyclicPermutation,
   initialAdapter,
+  readParentAdapter,
   readStageRows,
   type SftStreams,
   type SftTask,
@@ -14,16 +15,20 @@ import {
 } from '@nlakit/nla/training';
 import { tf } from '@nlakit/ops';
 import { arHealth } from './ar-health.js';
+import { arParentExpectation } from './ar-parent-expectation.js';
 import { directionLosses } from './direction-loss.js';
+import { initialHead } from './initial-head.js';
 import type { ArSftRecipe } from './options.js';
 
 /**
  * Reads the rows, makes adapter and value head and ties them to the model: blocks 0 to K, the residual stream at the last token of the AR
- * prompt, no final norm, a linear head that starts as the identity. Linears behind block K are never reached and get no adapter.
+ * prompt, no final norm, a linear head without bias that starts as the identity (or all as the parent left it). Linears behind block K are never reached and get no adapter.
  */
-export async function createArTask(recipe: ArSftRecipe, context: TrainContext, streams: SftStreams): Promise<SftTask> {
+export async function createArTask(recipe: ArSftRecipe, context: TrainContext, streams: SftStreams, baseFolder: string): Promise<SftTask> {
   const { model, contract } = context;
   const { dModel, layer } = contract;
+  const parent = await readParentAdapter(arParentExpectation(recipe, context), baseFolder);
+  const startingHead = await initialHead(dModel, parent);
   const rows = await readStageRows({
     dataset: context.dataset,
     folder: context.dataFolder,
@@ -42,10 +47,10 @@ export async function createArTask(recipe: ArSftRecipe, context: TrainContext, s
   const stacked = await createVectorSource(rows.health.split, dModel).read(rows.health.examples.map(({ index }) => index));
   const healthVectors = healthExamples.map((_, place) => stacked.slice(place * dModel, (place + 1) * dModel));
 
-  const initial = initialAdapter(recipe, model.spec, layer + 1, streams.init);
+  const initial = initialAdapter(recipe, model.spec, layer + 1, streams.init, parent);
   const trainable = createTrainable(initial.tensors);
   const adapter = trainedAdapter(initial.spec, trainable);
-  const head = createTrainable(new Map([['weight', identity(dModel)]]));
+  const head = createTrainable(new Map([['weight', startingHead]]));
   const headWeight = head.variables.get('weight') as unknown as tf.Tensor2D;
   return {
     lengths: rows.examples.map(({ example }) => example.tokens.length),
@@ -56,7 +61,8 @@ export async function createArTask(recipe: ArSftRecipe, context: TrainContext, s
       ['value_head', { trainable: head, learningRateFactor: recipe.headLearningRate / recipe.learningRate }],
     ]),
     blocks: layer + 1,
-    warnings: rows.warnings,
+    warnings: [...(parent?.warnings ?? []), ...rows.warnings],
+    ...(parent === undefined ? {} : { parent: parent.record }),
     attach: () => {
       model.adapt(adapter);
     },
@@ -98,6 +104,7 @@ export async function createArTask(recipe: ArSftRecipe, context: TrainContext, s
       shuffle_targets: recipe.shuffleTargets,
       rows_overlong: rows.overlong.length,
       rows_unlabelled: rows.unlabelled,
+      health_rows_left_out: rows.health.leftOut,
       health_rows: healthExamples.length,
       health_source: rows.health.source,
     },
@@ -106,10 +113,4 @@ export async function createArTask(recipe: ArSftRecipe, context: TrainContext, s
       head.dispose();
     },
   };
-}
-
-function identity(size: number): HostTensor {
-  const data = new Float32Array(size * size);
-  for (let at = 0; at < size; at++) data[at * size + at] = 1;
-  return { shape: [size, size], data };
 }

@@ -13,6 +13,6 @@ export interface ArSftRecipe extends SftRecipe {
 export const optionsSchema = z
   .strictObject({ ...sftShape, headLearningRate: z.number().positive().optional(), shuffleTargets: z.boolean().default(false) })
   .transform(({ headLearningRate, shuffleTargets, ...options }): ArSftRecipe => {
-    const recipe = resolveRecipe(options);
+    const recipe = resolveRecipe(options, 'ar');
     return { ...recipe, headLearningRate: headLearningRate ?? recipe.learningRate, shuffleTargets };
   });

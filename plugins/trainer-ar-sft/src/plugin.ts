@@ -9,5 +9,5 @@ export const plugin = definePlugin<'trainer', ArSftRecipe>({
   name: manifest.name,
   version: manifest.version,
   optionsSchema,
-  create: (recipe) => createArTrainer(recipe),
+  create: (recipe, { baseFolder }) => createArTrainer(recipe, baseFolder),
 });

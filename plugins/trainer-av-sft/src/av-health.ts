@@ -17,13 +17,17 @@ export interface AvHealthParts {
   readonly diversityRows: number;
 }
 
+/** Characters by which SolshineCode's gate tells outputs apart: at least 3 different beginnings among 10 rows. */
+const prefixLength = 60;
+
 /** Rows of logits compared with and without adapter. */
 const comparedRows = 8;
 
 /**
  * Figures on rows that are not trained on: `heldOutLoss` (nats per response token), the same with the vectors of other documents
  * (`shuffledLoss`), their difference `vectorGap`, which is what the AV gets from the vector, and `adapterEffect`, the largest change of a
- * logit that the adapter makes. With `diversityRows`, also `distinctOutputs` and `emptyOutputs` of that many greedy explanations.
+ * logit that the adapter makes. With `diversityRows`, also `distinctOutputs`, `distinctPrefixes` (of 60 characters: an AV
+ * that ignores its vector writes one template) and `emptyOutputs` of that many greedy explanations, of the same rows at every save.
  * Leaves the adapter attached.
  */
 export async function avHealth(parts: AvHealthParts): Promise<Figures> {
@@ -93,6 +97,7 @@ async function outputDiversity(parts: AvHealthParts): Promise<Figures> {
   return {
     explainedRows: explanations.length,
     distinctOutputs: new Set(explanations.map(({ text }) => text)).size,
+    distinctPrefixes: new Set(explanations.map(({ text }) => text.slice(0, prefixLength))).size,
     emptyOutputs: explanations.filter(({ explanation }) => explanation === null || explanation === '').length,
   };
 }

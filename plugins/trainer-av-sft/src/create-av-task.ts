@@ -1,20 +1,20 @@
 import type { TrainContext } from '@nlakit/core';
-import { avPrompt } from '@nlakit/nla';
 import {
   adapterPairs,
-  buildAvExample,
   createTrainable,
   createVectorSource,
   cyclicPermutation,
   initialAdapter,
+  readParentAdapter,
   type SftStreams,
   type SftTask,
   trainedAdapter,
-  readStageRows,
 } from '@nlakit/nla/training';
 import { tf } from '@nlakit/ops';
 import { avHealth } from './av-health.js';
+import { avParentExpectation } from './av-parent-expectation.js';
 import type { AvSftRecipe } from './options.js';
+import { readAvRows } from './read-av-rows.js';
 import { responseBatch, responseInput, responseLosses } from './response-loss.js';
 
 /** The AV task and what its guard needs to see. */
@@ -24,19 +24,11 @@ export interface AvTask extends SftTask {
 }
 
 /** Reads the rows, makes the adapter and ties both to the model: loss on response tokens, vectors injected at the marker. */
-export async function createAvTask(recipe: AvSftRecipe, context: TrainContext, streams: SftStreams): Promise<AvTask> {
+export async function createAvTask(recipe: AvSftRecipe, context: TrainContext, streams: SftStreams, baseFolder: string): Promise<AvTask> {
   const { model, injector, contract } = context;
   const { tokenizer } = model;
-  const prompt = avPrompt(contract, tokenizer);
-  const rows = await readStageRows({
-    dataset: context.dataset,
-    folder: context.dataFolder,
-    split: 'avSft',
-    build: (row) => buildAvExample(row, contract, tokenizer, prompt),
-    maxLength: recipe.maxLength,
-    healthRows: recipe.healthRows,
-    signal: context.signal,
-  });
+  const parent = await readParentAdapter(avParentExpectation(recipe, context), baseFolder);
+  const rows = await readAvRows(recipe, context);
   const indices = rows.examples.map(({ index }) => index);
   const exchange = recipe.shuffleVectors ? cyclicPermutation(indices.length, streams.shuffle) : undefined;
   const vectorOf = (place: number): number => indices[exchange?.[place] ?? place] ?? 0;
@@ -46,7 +38,7 @@ export async function createAvTask(recipe: AvSftRecipe, context: TrainContext, s
   const stacked = await createVectorSource(rows.health.split, contract.dModel).read(rows.health.examples.map(({ index }) => index));
   const healthVectors = healthExamples.map((_, place) => stacked.slice(place * contract.dModel, (place + 1) * contract.dModel));
 
-  const initial = initialAdapter(recipe, model.spec, model.spec.layers, streams.init);
+  const initial = initialAdapter(recipe, model.spec, model.spec.layers, streams.init, parent);
   const trainable = createTrainable(initial.tensors);
   const adapter = trainedAdapter(initial.spec, trainable);
   return {
@@ -56,7 +48,8 @@ export async function createAvTask(recipe: AvSftRecipe, context: TrainContext, s
     lora: initial.spec,
     groups: new Map([['adapter', { trainable, learningRateFactor: 1 }]]),
     blocks: model.spec.layers,
-    warnings: rows.warnings,
+    warnings: [...(parent?.warnings ?? []), ...rows.warnings],
+    ...(parent === undefined ? {} : { parent: parent.record }),
     attach: () => {
       model.adapt(adapter);
     },
@@ -92,6 +85,7 @@ export async function createAvTask(recipe: AvSftRecipe, context: TrainContext, s
       shuffle_vectors: recipe.shuffleVectors,
       rows_overlong: rows.overlong.length,
       rows_unlabelled: rows.unlabelled,
+      health_rows_left_out: rows.health.leftOut,
       health_rows: healthExamples.length,
       health_source: rows.health.source,
     },

@@ -9,7 +9,7 @@ export interface AvSftRecipe extends SftRecipe {
   readonly acknowledgeGuard: boolean;
   /** Train although the guard refuses. */
   readonly allowOutOfDistributionInjection: boolean;
-  /** Held-out rows that are explained at each save to count distinct outputs. */
+  /** Held-out rows that are explained at each save to count distinct outputs; the first of the health rows. Default 10. */
   readonly diversityRows: number;
 }
 
@@ -20,10 +20,10 @@ export const optionsSchema = z
     shuffleVectors: z.boolean().default(false),
     acknowledgeGuard: z.boolean().default(false),
     allowOutOfDistributionInjection: z.boolean().default(false),
-    diversityRows: z.int().min(0).default(0),
+    diversityRows: z.int().min(0).default(10),
   })
   .transform(({ shuffleVectors, acknowledgeGuard, allowOutOfDistributionInjection, diversityRows, ...options }): AvSftRecipe => ({
-    ...resolveRecipe(options),
+    ...resolveRecipe(options, 'av'),
     shuffleVectors,
     acknowledgeGuard,
     allowOutOfDistributionInjection,

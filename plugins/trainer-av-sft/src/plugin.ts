@@ -9,5 +9,5 @@ export const plugin = definePlugin<'trainer', AvSftRecipe>({
   name: manifest.name,
   version: manifest.version,
   optionsSchema,
-  create: (recipe) => createAvTrainer(recipe),
+  create: (recipe, { baseFolder }) => createAvTrainer(recipe, baseFolder),
 });

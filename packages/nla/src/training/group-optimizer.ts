@@ -17,8 +17,8 @@ export interface GroupOptimizer {
   learningRate(step: number): number;
   /** Clips in place, over all groups together. Returns the norm before clipping; NaN if it is not finite, and then nothing was changed. */
   clip(gradients: ReadonlyMap<string, Float32Array>): number;
-  /** Updates the host values of every group and uploads them. */
-  update(gradients: ReadonlyMap<string, Float32Array>, learningRate: number): void;
+  /** Updates the host values of every group and uploads them. Returns the L2 norm of the change, over all groups together. */
+  update(gradients: ReadonlyMap<string, Float32Array>, learningRate: number): number;
   /** Tensors named `<group>/<tensor>.<part>`. */
   tensors(): ReadonlyMap<string, StateTensor>;
   facts(): Record<string, GroupOptimizerFacts>;
@@ -48,10 +48,14 @@ export function createGroupOptimizer(groups: ReadonlyMap<string, TrainedGroup>, 
       }
     },
     update(gradients, learningRate) {
+      const changes: number[] = [];
       for (const [group, { trainable, learningRateFactor }] of groups) {
-        optimizers.get(group)?.step(trainable.host, ofGroup(gradients, group), learningRate * learningRateFactor);
+        const optimizer = optimizers.get(group);
+        if (optimizer !== undefined)
+          changes.push(optimizer.step(trainable.host, ofGroup(gradients, group), learningRate * learningRateFactor));
         trainable.upload();
       }
+      return Math.hypot(...changes);
     },
     tensors() {
       const all = new Map<string, StateTensor>();

@@ -9,6 +9,7 @@ export * from './group-optimizer.js';
 export * from './initial-adapter.js';
 export * from './loss-and-gradients.js';
 export * from './other-document-order.js';
+export * from './parent-adapter.js';
 export * from './plan-memory.js';
 export * from './read-examples.js';
 export * from './run-sft.js';

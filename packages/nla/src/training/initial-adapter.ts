@@ -18,20 +18,23 @@ export function adapterLinears(
 }
 
 /**
- * A fresh adapter of a recipe on the first `blocks` blocks, as tensors named `<path>.lora_A` and `<path>.lora_B`. Its specification names
- * exactly the linears that it adapts, not all that the recipe's targets would match. Throws `E_LORA_SPEC` and `E_LORA_TARGET`.
+ * The adapter that training starts with, on the first `blocks` blocks, as tensors named `<path>.lora_A` and `<path>.lora_B`: a fresh one of
+ * the recipe, or a copy of `parent`, and then nothing is drawn from `random`. Its specification names exactly the linears that it adapts,
+ * not all that the recipe's targets would match. Throws `E_LORA_SPEC` and `E_LORA_TARGET`.
  */
 export function initialAdapter(
   recipe: SftRecipe,
   model: ModelSpec,
   blocks: number,
   random: RandomStream,
+  parent?: { readonly pairs: ReadonlyMap<string, LoraHostPair> },
 ): { readonly spec: LoraSpec; readonly tensors: ReadonlyMap<string, HostTensor> } {
   const { rank, alpha, dropout, targets, rankStabilized } = recipe;
-  const host = createLora({ rank, alpha, dropout, targets, rankStabilized }, reachedLinears(model, blocks), random);
-  const spec: LoraSpec = { ...host.spec, targets: exactTargets(host.pairs.keys()) };
+  const asked: LoraSpec = { rank, alpha, dropout, targets, rankStabilized };
+  const { pairs } = parent ?? createLora(asked, reachedLinears(model, blocks), random);
+  const spec: LoraSpec = { ...asked, targets: exactTargets(pairs.keys()) };
   const tensors = new Map<string, HostTensor>();
-  for (const [path, { a, b }] of host.pairs) tensors.set(path + suffixes.a, a).set(path + suffixes.b, b);
+  for (const [path, { a, b }] of pairs) tensors.set(path + suffixes.a, a).set(path + suffixes.b, b);
   return { spec, tensors };
 }
 
@@ -46,7 +49,8 @@ export function adapterPairs(trainable: Trainable): Map<string, LoraHostPair> {
   return pairUp(trainable.snapshot(), (a, b) => ({ a, b }));
 }
 
-function reachedLinears(model: ModelSpec, blocks: number): Map<string, readonly [number, number]> {
+/** The linears of the first `blocks` blocks, with `[out, in]`. */
+export function reachedLinears(model: ModelSpec, blocks: number): Map<string, readonly [number, number]> {
   // A path outside the blocks has no block number and is reached by every full pass.
   return new Map([...model.linears].filter(([path]) => blocks >= model.layers || blockIndex(path) < blocks));
 }

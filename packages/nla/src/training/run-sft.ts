@@ -13,6 +13,7 @@ import {
   type Warning,
 } from '@nlakit/core';
 import { z } from 'zod';
+import { chunks } from '../chunks.js';
 import { createDataOrder, type DataOrderCursor } from './data-order.js';
 import { createGradientSum } from './gradient-sum.js';
 import { createGroupOptimizer, type GroupOptimizer } from './group-optimizer.js';
@@ -60,6 +61,8 @@ const cursorSchema = z.object({
   losses: z.array(z.number()),
   lossAtSaves: z.record(z.string(), z.number()),
   optimizers: z.record(z.string(), z.object({ step: z.int().min(0), hyperparameters: z.record(z.string(), z.json()) })),
+  /** sha256 of the adapter that training started from. */
+  parent: z.string().optional(),
 });
 type Cursor = z.infer<typeof cursorSchema>;
 
@@ -109,6 +112,7 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
     yield { type: 'plan', plan: planMemory(recipe, context.model.spec, size, checkpointActivations) };
     for (const warning of task.warnings) yield { type: 'warning', warning };
 
+    if (saved !== undefined && saved.parent !== task.parent?.sha256) throw stateError('another adapter in `from` than training began with');
     const optimizer = createGroupOptimizer(task.groups, recipe);
     if (resume !== undefined && saved !== undefined) restoreTensors(task, optimizer, resume, saved);
     const order = createDataOrder(task.lengths.length, streams.dataOrder, saved?.order);
@@ -137,6 +141,7 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
       pairs: task.pairs(),
       extra: task.extra(),
       training: { ...trainingRecord(task, recipe, step, progress, order.cursor()), activation_checkpointing: checkpointActivations },
+      ...(task.parent === undefined ? {} : { parentCheckpoints: [`${task.parent.name}@sha256:${task.parent.sha256}`] }),
       health,
       state: {
         step,
@@ -148,6 +153,7 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
           streamsAtStart,
           ...structuredClone(progress),
           optimizers: optimizer.facts(),
+          ...(task.parent === undefined ? {} : { parent: task.parent.sha256 }),
         } as unknown as JsonValue,
       },
     });
@@ -164,7 +170,7 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
       let loss = 0;
       let tokens = 0;
       sum.clear();
-      for (const part of microBatches(rows, task.lengths, recipe.microBatch)) {
+      for (const part of microBatches(rows, task.lengths, recipe)) {
         const batch = await task.microBatch(part);
         const pass = { input: batch.input, loss: (output: ForwardOutput) => tf.div<tf.Scalar>(batch.loss(output), units) };
         const result = await lossAndGradients(context.model, variables, pass, checkpointActivations);
@@ -185,13 +191,14 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
       } else {
         progress.skippedInRow = 0;
         progress.losses.push(loss);
-        optimizer.update(sum.total, learningRate);
+        const updateNorm = optimizer.update(sum.total, learningRate);
         const seconds = (performance.now() - started) / 1000;
         const memory = context.backend.memory();
         const figures = {
           loss,
           learningRate,
           gradientNorm,
+          updateNorm,
           tokens,
           seconds,
           tokensPerSecond: seconds > 0 ? tokens / seconds : 0,
@@ -203,8 +210,10 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
         yield { type: 'step', step, steps: recipe.steps, figures };
       }
       if (step % recipe.saveEvery === 0 || step === recipe.steps) {
-        const health = { ...lossHealth(progress.losses), ...(await task.health()) };
-        if (health['adapterEffect'] === 0) yield { type: 'warning', step, warning: withoutEffect(step) };
+        const measured = { ...lossHealth(progress.losses), ...(await task.health()) };
+        const health = Object.fromEntries(Object.entries(measured).filter(([, value]) => Number.isFinite(value)));
+        const warning = healthWarning(step, measured);
+        if (warning !== undefined) yield { type: 'warning', step, warning };
         const recent = progress.losses.at(-1);
         if (recent !== undefined) progress.lossAtSaves[String(step)] = recent;
         const event = checkpointAfterSave(progress, () => checkpoint('save', health));
@@ -222,8 +231,14 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
   }
 }
 
-/** The fate of adapters whose names fit nothing: PEFT loads them without a word, and they do nothing. */
-function withoutEffect(step: number): Warning {
+function healthWarning(step: number, measured: Figures): Warning | undefined {
+  // Neither a sidecar nor an event line can hold them.
+  const infinite = Object.keys(measured).filter((name) => !Number.isFinite(measured[name]));
+  if (infinite.length > 0) {
+    return { code: 'W_HEALTH_NOT_FINITE', message: `At step ${step} these figures are not finite and left out: ${infinite.join(', ')}.` };
+  }
+  // The fate of adapters whose names fit nothing: PEFT loads them without a word, and they do nothing.
+  if (measured['adapterEffect'] !== 0) return undefined;
   return {
     code: 'W_ADAPTER_NO_EFFECT',
     message: `At step ${step} the output with the adapter equals the output without it. Check its targets, and the learning rate.`,
@@ -248,13 +263,15 @@ function lossHealth(losses: readonly number[]): Figures {
   };
 }
 
-/** Rows of similar length go together: less padding, and the same sum. */
-function microBatches(rows: readonly number[], lengths: readonly number[], size: number): number[][] {
-  const sorted = rows.map((row, place) => ({ row, place, length: lengths[row] ?? 0 }));
-  sorted.sort((one, other) => one.length - other.length || one.place - other.place);
-  const result: number[][] = [];
-  for (let start = 0; start < sorted.length; start += size) result.push(sorted.slice(start, start + size).map(({ row }) => row));
-  return result;
+/** The forward passes of a step. Sorted, rows of similar length go together: less padding, and the same sum. */
+function microBatches(
+  rows: readonly number[],
+  lengths: readonly number[],
+  { microBatch, sortByLength }: Pick<SftRecipe, 'microBatch' | 'sortByLength'>,
+): number[][] {
+  const ordered = rows.map((row, place) => ({ row, place, length: lengths[row] ?? 0 }));
+  if (sortByLength) ordered.sort((one, other) => one.length - other.length || one.place - other.place);
+  return chunks(ordered, microBatch).map((some) => some.map(({ row }) => row));
 }
 
 /** The step that needs most memory: the longest rows, and the rows with most loss units. */
@@ -296,7 +313,9 @@ function trainingRecord(
     skipped_steps: progress.skipped,
     rows_seen: progress.rows,
     rows_in_training: task.lengths.length,
+    sort_by_length: recipe.sortByLength,
     epoch: order.epoch,
+    ...(task.parent === undefined ? {} : { parent: { ...task.parent } }),
     loss_at_saves: { ...progress.lossAtSaves },
     ...task.facts,
   };

@@ -84,7 +84,7 @@ describe('segmentGradients', () => {
 
   it('draws the dropout of an adapter once, and the same in both directions', async () => {
     model = await tinyModel();
-    const recipe = resolveRecipe({ rank: 4, dropout: 0.3 });
+    const recipe = resolveRecipe({ rank: 4, dropout: 0.3 }, 'av');
     const { spec, tensors } = initialAdapter(recipe, model.spec, model.spec.layers, createSeedStreams(1).stream('init'));
     const trainable = createTrainable(tensors);
     const random = createSeedStreams(2).stream('b');

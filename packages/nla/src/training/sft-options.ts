@@ -7,6 +7,9 @@ import { z } from 'zod';
 export const defaultTargets =
   '(?:model\\.language_model|model)\\.layers\\.\\d+\\.(?:self_attn|mlp)\\.(?:q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)';
 
+/** The attention linears of every text block, under both prefixes. */
+export const attentionTargets = '(?:model\\.language_model|model)\\.layers\\.\\d+\\.self_attn\\.(?:q_proj|k_proj|v_proj|o_proj)';
+
 const isRegularExpression = (text: string): boolean => {
   try {
     new RegExp(text);
@@ -51,10 +54,14 @@ export const sftShape = {
   maxLength: z.int().min(8).optional(),
   /** Largest gradient norm; 0 switches clipping off. */
   clipNorm: z.number().min(0).optional(),
+  /** Put rows of similar length into one forward pass: less padding, the same step. Default true. */
+  sortByLength: z.boolean().optional(),
   /** Rows for the figures measured at each save; 0 for none. */
   healthRows: z.int().min(0).optional(),
   /** Compute activations again in the backward pass instead of keeping them. Default `auto`: only where the memory does not suffice. */
   checkpointActivations: z.union([z.boolean(), z.literal('auto')]).optional(),
+  /** Folder of a PEFT adapter to start from instead of a fresh one; a path from the config's folder. Rank, alpha and targets have to be its own. */
+  from: z.string().min(1).optional(),
 };
 
 /** What both SFT trainers need to know, complete. */
@@ -78,8 +85,10 @@ export interface SftRecipe {
   readonly accumulate: number;
   readonly maxLength: number;
   readonly clipNorm: number;
+  readonly sortByLength: boolean;
   readonly healthRows: number;
   readonly checkpointActivations: boolean | 'auto';
+  readonly from: string | null;
 }
 
 const basic = {
@@ -101,39 +110,71 @@ const basic = {
   accumulate: 16,
   maxLength: 512,
   clipNorm: 1,
+  sortByLength: true,
   healthRows: 64,
   checkpointActivations: 'auto',
+  from: null,
 } as const satisfies Omit<SftRecipe, 'alpha'>;
 
+/** Both stages of the Gemma-4-E2B trajectory by SolshineCode, made on a 4 GB card. Its quantizer is NF4 with double quantisation: `quantizer.options.doubleQuant`. */
+const seed = {
+  steps: 500,
+  saveEvery: 50,
+  rank: 64,
+  alpha: 128,
+  dropout: 0.05,
+  rankStabilized: false,
+  optimizer: 'adamw8bit',
+  learningRate: 1e-4,
+  schedule: 'constant',
+  warmup: 0,
+  microBatch: 1,
+  accumulate: 16,
+  maxLength: 512,
+  checkpointActivations: true,
+} as const satisfies Partial<SftRecipe>;
+
 /**
- * Published recipes. `seed`: the 500-step Gemma-4-E2B trajectory on a 4 GB card. `upstream`: 1 000 steps of 256 rows with warm-up and
- * cosine decay to a tenth, on the rank-stabilised adapter that its LoRA descendants use (upstream itself trains all weights).
+ * Both stages of kitft/natural_language_autoencoders: 1 000 steps of 256 rows, 50 of them warm-up, cosine decay from 2e-5 to a tenth. Upstream
+ * trains all weights; the adapter is that of its LoRA descendant EasyNLA: rank-stabilised, on attention only, gradients clipped at 1.
  */
+const upstream = {
+  steps: 1000,
+  saveEvery: 500,
+  rank: 128,
+  alpha: 16,
+  dropout: 0,
+  targets: attentionTargets,
+  rankStabilized: true,
+  optimizer: 'adamw',
+  learningRate: 2e-5,
+  schedule: 'cosine',
+  warmup: 50,
+  finalFraction: 0.1,
+  clipNorm: 1,
+  maxLength: 1024,
+} as const satisfies Partial<SftRecipe>;
+
+/** Published recipes by role. */
 const presets = {
-  seed: { alpha: 128, dropout: 0.05, optimizer: 'adamw8bit', checkpointActivations: true },
-  upstream: {
-    steps: 1000,
-    saveEvery: 500,
-    rank: 128,
-    alpha: 16,
-    rankStabilized: true,
-    learningRate: 2e-5,
-    schedule: 'cosine',
-    warmup: 50,
-    finalFraction: 0.1,
-    microBatch: 16,
-    accumulate: 16,
-    maxLength: 1024,
+  av: {
+    seed: { ...seed, targets: defaultTargets },
+    upstream: { ...upstream, microBatch: 16, accumulate: 16 },
   },
-} as const satisfies Record<string, Partial<SftRecipe>>;
+  ar: {
+    // The published reconstructor was trained for 15 steps, on attention only. Its head and depth are not part of the recipe.
+    seed: { ...seed, steps: 15, targets: attentionTargets },
+    upstream: { ...upstream, microBatch: 64, accumulate: 4 },
+  },
+} as const satisfies Record<'av' | 'ar', Record<string, Partial<SftRecipe>>>;
 
 /** The options of an SFT trainer as they stand in a config. */
 export type SftOptions = z.input<z.ZodObject<typeof sftShape>>;
 
-/** Fills in what `options` leave out: from their preset, then from the defaults. */
-export function resolveRecipe(options: SftOptions): SftRecipe {
+/** Fills in what `options` leave out: from their preset for that role, then from the defaults. */
+export function resolveRecipe(options: SftOptions, role: 'av' | 'ar'): SftRecipe {
   const given = Object.fromEntries(Object.entries(options).filter(([key, value]) => key in sftShape && value !== undefined));
-  const chosen: Partial<SftRecipe> = { ...(options.preset === undefined ? {} : presets[options.preset]), ...given };
+  const chosen: Partial<SftRecipe> = { ...(options.preset === undefined ? {} : presets[role][options.preset]), ...given };
   const rank = chosen.rank ?? basic.rank;
   // A rank given without alpha means alpha = 2 rank, also beside a preset.
   const alpha = options.alpha ?? (options.rank === undefined ? chosen.alpha : undefined) ?? 2 * rank;

@@ -1,5 +1,6 @@
 import type { Figures, HostTensor, JsonValue, LoraSpec, TrainEvent, Warning } from '@nlakit/core';
 import type { DifferentiablePass } from './differentiable-pass.js';
+import type { ParentRecord } from './parent-adapter.js';
 import type { Trainable } from './trainable.js';
 
 /** Tensors trained with one learning rate. */
@@ -40,6 +41,8 @@ export interface SftTask {
   pairs(): ReadonlyMap<string, { readonly a: HostTensor; readonly b: HostTensor }>;
   /** Further tensors to publish, by file name and key. */
   extra(): ReadonlyMap<string, ReadonlyMap<string, HostTensor>>;
+  /** The published adapter that training starts from. */
+  readonly parent?: ParentRecord;
   /** Facts for the sidecar's `training` block, besides the recipe. */
   readonly facts: Readonly<Record<string, JsonValue>>;
   dispose(): void;

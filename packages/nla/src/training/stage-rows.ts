@@ -9,6 +9,8 @@ export interface StageRows<Example> extends ReadExamples<Example> {
     readonly split: DatasetSplit;
     readonly examples: readonly PlacedExample<Example>[];
     readonly source: 'heldOut' | 'training';
+    /** Held-out rows that were chosen, but are too long or have no explanation. */
+    readonly leftOut: number;
   };
   readonly warnings: readonly Warning[];
 }
@@ -49,14 +51,22 @@ export async function readStageRows<Example extends { readonly tokens: Int32Arra
       message: `${read.unlabelled} of ${split.length} rows of ${options.split} have no explanation and are left out.`,
     });
   }
-  if (healthRows === 0) return { ...read, split, health: { split, examples: [], source: 'training' }, warnings };
+  if (healthRows === 0) return { ...read, split, health: { split, examples: [], source: 'training', leftOut: 0 }, warnings };
 
   const heldOut = await dataset.open(folder, 'heldOut');
   const count = Math.min(healthRows, heldOut.length);
   const spread = Array.from({ length: count }, (_, place) => Math.floor((place * heldOut.length) / count));
   const watched = await readExamples(heldOut, build, { maxLength, indices: spread, signal });
-  if (watched.examples.length > 1)
-    return { ...read, split, health: { split: heldOut, examples: watched.examples, source: 'heldOut' }, warnings };
+  const leftOut = watched.overlong.length + watched.unlabelled;
+  if (watched.examples.length > 1) {
+    if (leftOut > 0) {
+      warnings.push({
+        code: 'W_HEALTH_ROWS_LEFT_OUT',
+        message: `${leftOut} of ${count} held-out rows are not measured: ${watched.overlong.length} are longer than ${maxLength} tokens, ${watched.unlabelled} have no explanation.`,
+      });
+    }
+    return { ...read, split, health: { split: heldOut, examples: watched.examples, source: 'heldOut', leftOut }, warnings };
+  }
 
   const aside = wholeDocuments(read.examples, Math.min(healthRows, Math.floor(read.examples.length / 10)));
   const examples = read.examples.filter(({ example }) => aside.has(example.documentId));
@@ -68,7 +78,7 @@ export async function readStageRows<Example extends { readonly tokens: Int32Arra
     ...read,
     examples: read.examples.filter(({ example }) => !aside.has(example.documentId)),
     split,
-    health: { split, examples, source: 'training' },
+    health: { split, examples, source: 'training', leftOut },
     warnings,
   };
 }

@@ -1,5 +1,8 @@
 import '@tensorflow/tfjs-backend-cpu';
+import { readFileSync } from 'node:fs';
+import { targetsOf } from '@nlakit/lora';
 import { tf } from '@nlakit/ops';
+import { createSchedule } from '@nlakit/optim';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createSeedStreams } from '../../../run/src/seed-streams.js';
 import { fakeModel } from '../__fixtures__/fake-model.js';
@@ -12,7 +15,7 @@ import { createDataOrder } from './data-order.js';
 import { createGradientSum } from './gradient-sum.js';
 import { lossAndGradients } from './loss-and-gradients.js';
 import { otherDocumentOrder } from './other-document-order.js';
-import { defaultTargets, resolveRecipe } from './sft-options.js';
+import { attentionTargets, defaultTargets, resolveRecipe } from './sft-options.js';
 import { linearTrend, summarize } from './summarize.js';
 import { createTrainable } from './trainable.js';
 
@@ -130,30 +133,89 @@ describe('createTrainable', () => {
 });
 
 describe('resolveRecipe', () => {
-  it('takes options before preset before defaults', () => {
-    expect(resolveRecipe({})).toMatchObject({ steps: 500, saveEvery: 50, rank: 64, alpha: 128, optimizer: 'adamw', preset: null });
-    expect(resolveRecipe({ preset: 'seed' })).toMatchObject({
-      rank: 64,
-      alpha: 128,
-      dropout: 0.05,
-      optimizer: 'adamw8bit',
-      learningRate: 1e-4,
-      schedule: 'constant',
-      microBatch: 1,
-      accumulate: 16,
-      maxLength: 512,
-      steps: 500,
-      saveEvery: 50,
-    });
-    expect(resolveRecipe({ preset: 'upstream', steps: 7 })).toMatchObject({
+  const common = { weightDecay: 0, betas: [0.9, 0.999], sortByLength: true, healthRows: 64, clipNorm: 1, from: null };
+  const seed = {
+    ...common,
+    preset: 'seed',
+    saveEvery: 50,
+    rank: 64,
+    alpha: 128,
+    dropout: 0.05,
+    rankStabilized: false,
+    optimizer: 'adamw8bit',
+    learningRate: 1e-4,
+    schedule: 'constant',
+    warmup: 0,
+    finalFraction: 0,
+    microBatch: 1,
+    accumulate: 16,
+    maxLength: 512,
+    checkpointActivations: true,
+  };
+  const upstream = {
+    ...common,
+    preset: 'upstream',
+    steps: 1000,
+    saveEvery: 500,
+    rank: 128,
+    alpha: 16,
+    dropout: 0,
+    targets: attentionTargets,
+    rankStabilized: true,
+    optimizer: 'adamw',
+    learningRate: 2e-5,
+    schedule: 'cosine',
+    warmup: 50,
+    finalFraction: 0.1,
+    maxLength: 1024,
+    checkpointActivations: 'auto',
+  };
+
+  // Every field: a preset that leaves one to the defaults changes with them.
+  it.each([
+    ['av', 'seed', { ...seed, steps: 500, targets: defaultTargets }],
+    ['ar', 'seed', { ...seed, steps: 15, targets: attentionTargets }],
+    ['av', 'upstream', { ...upstream, microBatch: 16, accumulate: 16 }],
+    ['ar', 'upstream', { ...upstream, microBatch: 64, accumulate: 4 }],
+  ] as const)('%s: the preset %s is the published recipe', (role, preset, recipe) => {
+    expect(resolveRecipe({ preset }, role)).toEqual(recipe);
+  });
+
+  it('lets options override preset, and preset defaults', () => {
+    expect(resolveRecipe({}, 'av')).toMatchObject({ steps: 500, saveEvery: 50, rank: 64, alpha: 128, optimizer: 'adamw', preset: null });
+    expect(resolveRecipe({ preset: 'upstream', steps: 7, schedule: 'constant', targets: ['q_proj'] }, 'av')).toEqual({
+      ...resolveRecipe({ preset: 'upstream' }, 'av'),
       steps: 7,
-      schedule: 'cosine',
-      warmup: 50,
-      alpha: 16,
-      rankStabilized: true,
+      schedule: 'constant',
+      targets: ['q_proj'],
     });
-    expect(resolveRecipe({ preset: 'upstream', rank: 8 })).toMatchObject({ rank: 8, alpha: 16 });
-    expect(resolveRecipe({ rank: 16 })).toMatchObject({ rank: 16, alpha: 32 });
+    expect(resolveRecipe({ preset: 'upstream', rank: 8 }, 'av')).toMatchObject({ rank: 8, alpha: 16 });
+    expect(resolveRecipe({ preset: 'seed', rank: 80 }, 'av')).toMatchObject({ rank: 80, alpha: 160 });
+    expect(resolveRecipe({ rank: 16 }, 'av')).toMatchObject({ rank: 16, alpha: 32 });
+  });
+
+  it('warms up over 50 steps and ends at a tenth', () => {
+    const rate = createSchedule(resolveRecipe({ preset: 'upstream' }, 'ar'));
+    expect(rate(1)).toBeCloseTo(2e-5 / 50, 12);
+    expect(rate(50)).toBeCloseTo(2e-5, 12);
+    expect(rate(1000)).toBeCloseTo(2e-6, 12);
+  });
+
+  it('targets in Gemma 4 E2B what the published adapters target', () => {
+    const names = JSON.parse(
+      readFileSync(new URL('../../../lora/src/__fixtures__/gemma4_linear_names.json', import.meta.url), 'utf8'),
+    ) as string[];
+    const linears = new Map(names.map((name) => [name, [1, 1] as const]));
+    const all = 'model\\.language_model\\.layers\\.\\d+\\.(self_attn|mlp)\\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)';
+    const attention = 'model\\.language_model\\.layers\\.\\d+\\.self_attn\\.(q_proj|k_proj|v_proj|o_proj)';
+    for (const [role, targets] of [
+      ['av', all],
+      ['ar', attention],
+    ] as const) {
+      const published = targetsOf({ targets }, linears);
+      expect(published.length).toBeGreaterThan(0);
+      expect(targetsOf(resolveRecipe({ preset: 'seed' }, role), linears)).toEqual(published);
+    }
   });
 
   it('targets the text blocks under both prefixes and no tower', () => {
