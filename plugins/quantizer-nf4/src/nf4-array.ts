@@ -1,4 +1,3 @@
-import { NlaError, type RowSource } from '@nlakit/core';
 import { dynamicMap } from '@nlakit/optim';
 import { NF4_VALUES } from '@nlakit/ops';
 import { encodeF16, decodeF16, roundToBf16 } from '@nlakit/safetensors';
@@ -42,113 +41,7 @@ export const nf4Thresholds: Readonly<Float32Array> = Float32Array.from({ length:
 );
 
 /** Index of the value 0. */
-const zeroCode = 7;
-
-/**
- * Codes by `trunc(1024 z + 1024)`: that of the smallest z with this index. Neighbouring thresholds are much further apart than 1/1024,
- * so one comparison completes the search.
- */
-const codeTable = Uint8Array.from(
-  { length: 2049 },
-  (_, index) => nf4Thresholds.filter((threshold) => (index - 1024) / 1024 > threshold).length,
-);
-
-/** How a weight is packed. */
-export interface PackOptions {
-  /** 32 to 4096, a power of two. */
-  readonly blockSize: number;
-  readonly doubleQuant: boolean;
-  readonly storage: StorageDtype;
-}
-
-/** Elements read at a time while packing. */
-const chunkElements = 1 << 20;
-
-/**
- * Packs a weight that is read a few rows at a time. Bit-equal to bitsandbytes (CPU): absmax by block, `code` = thresholds strictly
- * below `f32(x · f32(1 / absmax))`, division instead of the reciprocal in a last, short block, code 7 in a block of zeros.
- *
- * Throws `E_NF4_NOT_FINITE` with the position of the first NaN or infinity.
- */
-export async function packRows(rows: RowSource, shape: readonly [out: number, inn: number], options: PackOptions): Promise<Nf4Array> {
-  const [out, inn] = shape;
-  const { blockSize, doubleQuant, storage } = options;
-  const count = out * inn;
-  const packed = new Uint8Array(32 * Math.ceil(count / 64)).fill((zeroCode << 4) | zeroCode);
-  const absmax = new Float32Array(Math.ceil(count / blockSize));
-  // Chunks of whole blocks, so that no block is cut.
-  const unit = blockSize / greatestCommonDivisor(inn, blockSize);
-  const rowsAtOnce = Math.max(1, Math.floor(chunkElements / Math.max(1, inn) / unit)) * unit;
-  for (let start = 0; start < out; start += rowsAtOnce) {
-    const rowCount = Math.min(rowsAtOnce, out - start);
-    const values = await rows.read(start, rowCount);
-    if (values.length !== rowCount * inn) {
-      throw new NlaError('E_NF4_ROWS', {
-        message: 'A row source gave the wrong number of values.',
-        found: String(values.length),
-        expected: `${rowCount * inn} for ${rowCount} rows of ${inn}`,
-      });
-    }
-    quantizeBlocks(values, blockSize, packed.subarray((start * inn) / 2), absmax.subarray((start * inn) / blockSize), start, inn);
-  }
-  if (!doubleQuant) return { shape, blockSize, packed, absmax, storage };
-  const nested = nestAbsmax(absmax);
-  return { shape, blockSize, packed, absmax: rebuildAbsmax(nested), nested, storage };
-}
-
-function quantizeBlocks(
-  values: Float32Array,
-  blockSize: number,
-  packed: Uint8Array,
-  absmax: Float32Array,
-  firstRow: number,
-  inn: number,
-): void {
-  const count = values.length;
-  const bits = new Int32Array(values.buffer, values.byteOffset, count);
-  const largest = new Float32Array(1);
-  const largestBits = new Int32Array(largest.buffer);
-  const tail = new Uint8Array(blockSize);
-  for (let block = 0, low = 0; low < count; block++, low += blockSize) {
-    const high = Math.min(count, low + blockSize);
-    // Without the sign, f32 values are ordered as their bits are; from 0x7f800000 on they are not finite.
-    let most = 0;
-    for (let i = low; i < high; i++) {
-      const magnitude = bits[i]! & 0x7fffffff;
-      most = magnitude > most ? magnitude : most;
-    }
-    if (most >= 0x7f800000) refuseNonFinite(values, low, firstRow, inn);
-    largestBits[0] = most;
-    absmax[block] = largest[0]!;
-    const divisor = Math.max(largest[0]!, 1e-38);
-    if (high - low === blockSize) {
-      const inverse = round(1 / divisor);
-      for (let i = low; i < high; i += 2) {
-        packed[i >> 1] = (codeOf(round(values[i]! * inverse)) << 4) | codeOf(round(values[i + 1]! * inverse));
-      }
-    } else {
-      tail.fill(zeroCode);
-      for (let i = low; i < high; i++) tail[i - low] = codeOf(round(values[i]! / divisor));
-      for (let i = low; i < high; i += 2) packed[i >> 1] = (tail[i - low]! << 4) | tail[i - low + 1]!;
-    }
-  }
-}
-
-function codeOf(scaled: number): number {
-  const code = codeTable[(scaled * 1024 + 1024) | 0]!;
-  return scaled > nf4Thresholds[code]! ? code + 1 : code;
-}
-
-function refuseNonFinite(values: Float32Array, from: number, firstRow: number, inn: number): never {
-  const index = values.findIndex((value, i) => i >= from && !Number.isFinite(value));
-  throw new NlaError('E_NF4_NOT_FINITE', {
-    message: 'A weight that is not finite cannot be quantised.',
-    found: `${values[index]} at row ${firstRow + Math.floor(index / inn)}, column ${index % inn}`,
-    expected: 'finite numbers',
-    fix: 'The checkpoint is damaged: get it again.',
-    kind: 'input',
-  });
-}
+export const zeroCode = 7;
 
 /** Stores absmax values in 8 bits (double quantisation): their mean is taken off, the rest goes by 256 through the signed dynamic map. */
 export function nestAbsmax(absmax: Float32Array): NestedAbsmax {
@@ -163,14 +56,15 @@ export function nestAbsmax(absmax: Float32Array): NestedAbsmax {
   for (let block = 0; block < nested.length; block++) {
     const part = absmax.subarray(block * nestedBlockSize, (block + 1) * nestedBlockSize);
     let largest = 0;
-    for (const value of part) largest = Math.max(largest, Math.abs(round(value - offset)));
+    for (let i = 0; i < part.length; i++) largest = Math.max(largest, Math.abs(round(part[i]! - offset)));
     nested[block] = largest;
     const divisor = Math.max(largest, 1e-38);
-    part.forEach((value, i) => {
-      scaled[i] = round(value - offset) / divisor;
+    for (let i = 0; i < part.length; i++) {
+      const value = round(round(part[i]! - offset) / divisor);
+      scaled[i] = value;
       const code = buckets[bits[i]! >>> 16]!;
-      codes[block * nestedBlockSize + i] = code + (scaled[i] > midpoints[code]! ? 1 : 0);
-    });
+      codes[block * nestedBlockSize + i] = code + (value > midpoints[code]! ? 1 : 0);
+    }
   }
   return { codes, absmax: nested, offset };
 }
@@ -178,7 +72,11 @@ export function nestAbsmax(absmax: Float32Array): NestedAbsmax {
 /** The absmax values that {@link nestAbsmax} stored; two separately rounded f32 operations, as bitsandbytes does it. */
 export function rebuildAbsmax({ codes, absmax, offset }: NestedAbsmax): Float32Array {
   const { values } = dynamicMap(true);
-  return Float32Array.from(codes, (code, block) => round(values[code]! * absmax[block >> 8]!) + offset);
+  const rebuilt = new Float32Array(codes.length);
+  for (let block = 0; block < rebuilt.length; block++) {
+    rebuilt[block] = round(values[codes[block]!]! * absmax[block >> 8]!) + offset;
+  }
+  return rebuilt;
 }
 
 /** The weight as f32 `[out, in]`, row-major: `f32(value · absmax)`, rounded once more to the storage dtype. */
@@ -203,9 +101,4 @@ export function unpackArray({ shape, blockSize, packed, absmax, storage }: Nf4Ar
 export function roundTo(storage: StorageDtype, values: Float32Array): Float32Array {
   if (storage === 'float32') return values;
   return storage === 'bfloat16' ? roundToBf16(values) : decodeF16(encodeF16(values));
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  while (b !== 0) [a, b] = [b, a % b];
-  return Math.max(1, a);
 }

@@ -1,8 +1,9 @@
 import { NlaError, type PackedWeight, type Quantizer } from '@nlakit/core';
 import { tf } from '@nlakit/ops';
 import { fromBitsandbytes, isBlockSize } from './bitsandbytes.js';
-import { packRows, type Nf4Array, type StorageDtype } from './nf4-array.js';
+import type { Nf4Array, StorageDtype } from './nf4-array.js';
 import { nf4Linear, unpackTensors, type Nf4Tensors } from './nf4-linear.js';
+import { packRows } from './nf4-packer.js';
 
 /** Settings of {@link nf4Quantizer}. */
 export interface Nf4Options {

@@ -8,7 +8,8 @@ import '@tensorflow/tfjs-backend-cpu';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromBitsandbytes, toBitsandbytes } from './bitsandbytes.js';
-import { nf4Thresholds, packRows, rebuildAbsmax, unpackArray, type Nf4Array, type PackOptions } from './nf4-array.js';
+import { nf4Thresholds, rebuildAbsmax, unpackArray, type Nf4Array } from './nf4-array.js';
+import { packRows, type PackOptions } from './nf4-packer.js';
 import { nf4Quantizer, uploadArray, type Nf4Weight } from './nf4-quantizer.js';
 import { plugin } from './plugin.js';
 

@@ -1,9 +1,10 @@
 import { copyFile, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { NlaError, type RowSource } from '@nlakit/core';
-import { atomicWriteFile, openModelFolder, writeSafetensors, type SafetensorsFile, type TensorEntry } from '@nlakit/safetensors';
+import { NlaError } from '@nlakit/core';
+import { atomicWriteFile, decodeF16, openModelFolder, writeSafetensors, type SafetensorsFile, type TensorEntry } from '@nlakit/safetensors';
 import { quantizationConfig, toBitsandbytes } from './bitsandbytes.js';
-import { packRows, type StorageDtype } from './nf4-array.js';
+import type { StorageDtype } from './nf4-array.js';
+import { createNf4Packer } from './nf4-packer.js';
 
 /** What {@link quantizeCheckpoint} needs. */
 export interface QuantizeCheckpointOptions {
@@ -145,15 +146,9 @@ async function packAll(
     }
     const storage = storageByDtype[dtype] ?? 'float32';
     computeDtype ??= storage;
-    const rowBytes = (end - begin) / linear[0];
-    const rows: RowSource = {
-      async read(start, count) {
-        const values = await file.rows(name, start, count);
-        progress.add(count * rowBytes);
-        return values;
-      },
-    };
-    const array = await packRows(rows, linear, { blockSize, doubleQuant, storage });
+    const packer = createNf4Packer(linear, { blockSize, doubleQuant, storage });
+    for await (const piece of counted(file.stream(name), progress)) packer.add(valuesOf(piece, storage));
+    const array = packer.finish();
     weights += linear[0] * linear[1];
     const entries = toBitsandbytes(name, array);
     const packed = entries.get(name);
@@ -248,6 +243,13 @@ function checkLinears(file: SafetensorsFile, linears: QuantizeCheckpointOptions[
       throw refuse(`${name} cannot be packed.`, source, found, `F32, BF16 or F16 [${out}, ${inn}]`);
     }
   }
+}
+
+/** Stored bytes as the packer takes them. Pieces of a stream have a buffer of their own and end on a whole value. */
+function valuesOf({ buffer, byteOffset, byteLength }: Uint8Array, storage: StorageDtype): Float32Array | Uint16Array {
+  if (storage === 'float32') return new Float32Array(buffer, byteOffset, byteLength / 4);
+  const halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
+  return storage === 'bfloat16' ? halves : decodeF16(halves);
 }
 
 async function* counted(pieces: AsyncIterable<Uint8Array>, progress: ProgressAccount): AsyncGenerator<Uint8Array> {
