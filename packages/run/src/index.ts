@@ -26,6 +26,7 @@ export { prepareFromRecord, reopenSession, runLayer, silentLogger, startSession 
 export type { RunSession, SessionOptions } from './run-session.js';
 export { adoptReconstructor } from './adopt-reconstructor.js';
 export type { ResolvedReconstructor } from './adopt-reconstructor.js';
+export { checkTraining } from './check-training.js';
 export { runDataStage } from './data-stage.js';
 export type { DataManifest } from './data-stage.js';
 export { formatSeconds, runTrainStage } from './train-stage.js';

@@ -89,6 +89,32 @@ describe('runAllStages', () => {
     expect(journal.done.length).toBe(before);
   });
 
+  it('lets the trainer whose turn comes later refuse before the first one begins', async () => {
+    const place = await workplace();
+    const asked: string[] = [];
+    place.journal.check = (role) => {
+      asked.push(role);
+      throw new Error('the guard says no');
+    };
+    const session = await place.open();
+    await expect(runAllStages(session)).rejects.toThrow('the guard says no');
+    await session.dispose();
+    expect(asked).toEqual(['av']);
+    expect((await readEvents(join(place.folder, 'events.jsonl'))).some(({ stage }) => stage === 'train')).toBe(false);
+
+    // What is trained already is not asked: the AV's own training will refuse.
+    delete place.journal.check;
+    const going = await place.open();
+    await runDataStage(going);
+    await runTrainStage(going, { role: 'ar' });
+    await going.dispose();
+    place.journal.check = (role) => asked.push(role);
+    const rest = await place.open();
+    await runAllStages(rest);
+    await rest.dispose();
+    expect(asked).toEqual(['av']);
+  });
+
   it('writes sidecars that say what was trained on what, and hash the adapter', async () => {
     const { open, folder } = await workplace();
     await runAllStages(await open());

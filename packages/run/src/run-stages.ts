@@ -1,4 +1,5 @@
 import { adoptReconstructor } from './adopt-reconstructor.js';
+import { checkTraining } from './check-training.js';
 import type { EvalResult } from './eval-stage.js';
 import { runDataStage } from './data-stage.js';
 import { runEvalStage } from './eval-stage.js';
@@ -32,8 +33,9 @@ export async function runAllStages(session: RunSession, write?: ReportWriter): P
   }
   await adoptReconstructor(session);
   const trained: TrainStageResult[] = [];
-  for (const role of ['ar', 'av'] as const) {
-    if (record.trainers[role] === undefined) continue;
+  const roles = (['ar', 'av'] as const).filter((role) => record.trainers[role] !== undefined);
+  await checkTraining(session, roles);
+  for (const role of roles) {
     const result = await runTrainStage(session, { role, resume: true });
     log.info(`train ${role}: ${result.skipped ? 'already done' : 'done'} (${result.step} steps)`);
     trained.push(result);

@@ -1,4 +1,4 @@
-import { isNlaError, NlaError, type Figures, type NlaContract, type StepEvent, type TrainContext } from '@nlakit/core';
+import { isNlaError, NlaError, type Figures, type StepEvent, type TrainContext } from '@nlakit/core';
 import { splitBaselines } from './baselines.js';
 import { writeCheckpoint, type CheckpointContext } from './checkpoint.js';
 import { holdSplit } from './data-stage.js';
@@ -8,8 +8,9 @@ import { interruption } from './interruption.js';
 import { readResumeState, writeResumeState, type BackendStretch } from './resume-state.js';
 import type { RunEvent } from './run-event.js';
 import type { Role } from './run-layout.js';
-import { runLayer, type RunSession } from './run-session.js';
+import type { RunSession } from './run-session.js';
 import { createSeedStreams } from './seed-streams.js';
+import { trainingSetting } from './training-setting.js';
 
 /** How one role is to be trained. */
 export interface TrainStageOptions {
@@ -48,7 +49,7 @@ export interface TrainStageResult {
 export async function runTrainStage(session: RunSession, options: TrainStageOptions): Promise<TrainStageResult> {
   const { role, resumeFrom } = options;
   const resume = options.resume === true || resumeFrom !== undefined;
-  const { layout, record, parts, events, log, signal } = session;
+  const { layout, record, events, log, signal } = session;
   const past = (await readEvents(layout.eventsFile)).filter((event) => event.stage === 'train' && event.role === role);
   const finished = finishedResult(role, past);
   if (finished !== undefined && resumeFrom === undefined && (resume || options.untilStep !== undefined)) return finished;
@@ -64,22 +65,8 @@ export async function runTrainStage(session: RunSession, options: TrainStageOpti
   }
   await makeFolder(layout.checkpoints(role));
 
-  const trainer = await parts.trainer(role);
-  if (trainer.role !== role) {
-    throw new NlaError('E_PLUGIN_KIND', {
-      message: `The trainer in slot "trainers.${role}" trains the ${trainer.role}.`,
-      expected: `a trainer for the ${role}`,
-      fix: `Move it to trainers.${trainer.role}.`,
-      kind: 'input',
-    });
-  }
-  const dataset = await parts.dataset();
-  const model = await parts.model();
-  const injector = await parts.injector();
-  const backend = await parts.backend();
-  const description = await dataset.describe(layout.dataFolder);
-  const layer = runLayer(record, model);
-  const contract = checkedContract(description.contract, { dModel: model.spec.dModel, layer, injector: await parts.injector() });
+  const { trainer, layer, description, ...setting } = await trainingSetting(session, role);
+  const { model, dataset, backend, contract } = setting;
   const split = await dataset.open(layout.dataFolder, role === 'av' ? 'avSft' : 'arSft');
   await holdSplit(session, split);
 
@@ -117,15 +104,8 @@ export async function runTrainStage(session: RunSession, options: TrainStageOpti
     backends,
   };
   const context: TrainContext = {
-    model,
-    backend,
-    injector,
-    dataset,
-    dataFolder: layout.dataFolder,
-    contract,
+    ...setting,
     seeds,
-    signal,
-    log,
     ...(options.untilStep === undefined ? {} : { untilStep: options.untilStep }),
   };
   await events.append({
@@ -225,7 +205,7 @@ export async function runTrainStage(session: RunSession, options: TrainStageOpti
 }
 
 /** Whether the events say that a role's training is complete. */
-function finishedResult(role: Role, events: readonly RunEvent[]): TrainStageResult | undefined {
+export function finishedResult(role: Role, events: readonly RunEvent[]): TrainStageResult | undefined {
   const done = events.filter((event) => event.stage === 'train' && event.role === role && event.type === 'done').at(-1);
   if (done?.stage !== 'train' || done.type !== 'done') return undefined;
   return { role, step: done.step, steps: done.step, complete: true, skipped: true, figures: done.figures };
@@ -245,27 +225,6 @@ async function hasBegun(...folders: readonly string[]): Promise<boolean> {
 function lastGuard(events: readonly RunEvent[]): CheckpointContext['guard'] {
   const found = events.filter((event) => event.stage === 'train' && event.type === 'guard').at(-1);
   return found?.stage === 'train' && found.type === 'guard' ? { ...found.guard, override: found.override } : undefined;
-}
-
-/** The dataset's contract with the run's injection in it, checked against the model. */
-function checkedContract(
-  contract: NlaContract,
-  run: {
-    readonly dModel: number;
-    readonly layer: number;
-    readonly injector: { scale(dModel: number): number | null; readonly perLayerIds: NlaContract['perLayerIds'] };
-  },
-): NlaContract {
-  if (contract.dModel !== run.dModel || contract.layer !== run.layer) {
-    throw new NlaError('E_CONTRACT', {
-      message: 'The dataset was made for another model or layer.',
-      found: `d_model ${contract.dModel}, layer ${contract.layer}`,
-      expected: `d_model ${run.dModel}, layer ${run.layer}`,
-      fix: 'Use the model and layer of the dataset sidecar, or extract the data again.',
-      kind: 'input',
-    });
-  }
-  return { ...contract, injectionScale: run.injector.scale(run.dModel), perLayerIds: run.injector.perLayerIds };
 }
 
 /** Loss, rate and time left, formatted; the rate is taken over the last 20 steps. */

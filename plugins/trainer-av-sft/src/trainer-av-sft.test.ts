@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { CheckpointEvent, StepEvent, TrainContext, TrainerState, TrainEvent } from '@nlakit/core';
 import { tf } from '@nlakit/ops';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { createSeedStreams } from '../../../packages/run/src/seed-streams.js';
 import { fakeContract, fakeRows, fakeStage } from '../../../packages/nla/src/__fixtures__/fake-stage.js';
 import { createAvTrainer } from './create-av-trainer.js';
 import { plugin } from './index.js';
@@ -65,6 +66,11 @@ describe('events of a run', () => {
     expect(second?.health['adapterEffect']).toBeGreaterThan(0);
     expect(second?.health['heldOutRows']).toBe(8);
     expect(second?.health['explainedRows']).toBe(3);
+    for (const figure of ['heldOutLoss', 'shuffledLoss', 'vectorGap', 'distinctOutputs', 'distinctPrefixes', 'emptyOutputs']) {
+      expect(second?.health).toHaveProperty(figure);
+    }
+    expect(second?.health).toHaveProperty('trainLossSlope');
+    expect(second?.health).toHaveProperty('trainLossSlopeR2');
     expect(second?.training).toMatchObject({ steps_completed: 6, rows_seen: 48, effective_batch: 8, lr: 0.02, epoch: 1 });
     expect(context.model.adapted.at(-1)).toBeNull();
   });
@@ -130,6 +136,15 @@ describe('loss', () => {
 });
 
 describe('rows', () => {
+  it('counts held-out rows that it cannot measure', async () => {
+    const heldOut = fakeRows(56)
+      .slice(40)
+      .map((one, index) => (index % 4 === 0 ? { ...one, explanation: 'z'.repeat(80) } : one));
+    const events = await train({ steps: 3 }, fakeStage({ heldOut }));
+    expect(events.find((event) => event.type === 'warning')?.warning).toMatchObject({ code: 'W_HEALTH_ROWS_LEFT_OUT' });
+    expect(checkpoints(events)[0]?.training).toMatchObject({ health_rows: 4, health_rows_left_out: 4 });
+  });
+
   it('leaves out and counts rows that are too long, and never cuts them', async () => {
     const rows = fakeRows(20).map((one, index) => (index < 3 ? { ...one, explanation: 'z'.repeat(80) } : one));
     const events = await train({ steps: 3 }, fakeStage({ rows }));
@@ -182,6 +197,65 @@ describe('guard', () => {
   });
 });
 
+describe('guard on published settings', () => {
+  /** A stage whose vectors have norms near `activation` and whose embedding rows all have the norm `embedding`. */
+  function stageOf(scale: number, activation: number, embedding: number) {
+    const random = createSeedStreams(3).stream('norms');
+    const rows = fakeRows(40).map((row) => {
+      const length = (activation * (1 + 0.1 * random.normal())) / Math.hypot(...row.vector);
+      return { ...row, vector: row.vector.map((value) => value * length) };
+    });
+    const context = fakeStage({ rows, contract: { ...fakeContract, injectionScale: scale } });
+    const embed = (ids: Int32Array) => Promise.resolve(new Float32Array(ids.length * 16).fill(embedding / 4));
+    return { ...context, model: { ...context.model, embed } };
+  }
+  const run = (context: TrainContext, options: object) =>
+    collect(createAvTrainer(optionsSchema.parse({ ...small, steps: 1, healthRows: 0, ...options })).train(context));
+  const check = (context: TrainContext, options: object) =>
+    createAvTrainer(optionsSchema.parse({ ...small, ...options })).check?.(context) ?? Promise.resolve();
+
+  // Norms of the activations as measured by upstream; embedding rows of about 1, for Gemma times the root of the width.
+  it.each([
+    ['Qwen2.5-7B layer 20', 150, 125, 1],
+    ['Gemma-3-12B layer 32', 80_000, 74_000, 61.97],
+    ['Gemma-3-27B layer 41', 60_000, 67_000, 73.32],
+    ['Llama-3.3-70B layer 53', 30, 16, 1],
+  ])('%s is accepted once a person says so, and recorded', async (_, scale, activation, embedding) => {
+    await expect(check(stageOf(scale, activation, embedding), {})).rejects.toMatchObject({ code: 'E_INJECTION_GUARD' });
+    await expect(check(stageOf(scale, activation, embedding), { acknowledgeGuard: true })).resolves.toBeUndefined();
+    const events = await run(stageOf(scale, activation, embedding), { acknowledgeGuard: true });
+    expect(events[0]).toMatchObject({ type: 'guard', override: true, guard: { verdict: 'acknowledge' } });
+    expect(checkpoints(events)).toHaveLength(1);
+  });
+
+  // The norm of E2B's activations at layer 23 is published nowhere: whatever it is below 6 000, its embeddings have 39.25.
+  it.each([
+    [20_000, 60],
+    [20_000, 6_000],
+    [80_000, 60],
+    [80_000, 6_000],
+  ])('Gemma-4-E2B with %d is refused, acknowledged or not', async (scale, activation) => {
+    for (const context of [stageOf(scale, activation, 39.25), stageOf(scale, activation, 39.25)]) {
+      await expect(check(context, { acknowledgeGuard: true })).rejects.toMatchObject({ code: 'E_INJECTION_GUARD' });
+      await expect(run(context, { acknowledgeGuard: true })).rejects.toMatchObject({ code: 'E_INJECTION_GUARD' });
+    }
+    const events = await run(stageOf(scale, activation, 39.25), { allowOutOfDistributionInjection: true });
+    expect(events[0]).toMatchObject({ type: 'guard', override: true, guard: { verdict: 'refused' } });
+  });
+
+  it('Gemma-4-E2B with the root of its width is accepted without a word', async () => {
+    const events = await run(stageOf(39.19, 60, 39.25), {});
+    expect(events[0]).toMatchObject({ type: 'guard', override: false, guard: { verdict: 'accepted' } });
+  });
+
+  it('is asked ahead of training without changing it', async () => {
+    const context = fakeStage();
+    const trainer = createAvTrainer(optionsSchema.parse(small));
+    await trainer.check?.(context);
+    expect(withoutTime(await collect(trainer.train(context)))).toEqual(withoutTime(await train({}, fakeStage())));
+  });
+});
+
 describe('resume', () => {
   const variants = [{}, { dropout: 0.2 }, { optimizer: 'adamw8bit', rank: 256, shuffleVectors: true, schedule: 'cosine', warmup: 2 }];
   it.each(variants)('goes on bit for bit %j', async (options) => {
@@ -230,9 +304,62 @@ describe('steadiness', () => {
     expect(steps(events).map(({ step }) => step)).toEqual([1, 2, 4, 5]);
     expect(events.find((event) => event.type === 'warning')).toMatchObject({ step: 3, warning: { code: 'W_GRADIENT_NOT_FINITE' } });
     expect(checkpoints(events)[0]?.training).toMatchObject({ skipped_steps: 1 });
+    expect(events.at(-1)).toMatchObject({ type: 'done', figures: { skipped: 1 } });
     const broken = fakeStage();
     broken.model.broken = true;
     await expect(train({ steps: 50, healthRows: 0 }, broken)).rejects.toMatchObject({ code: 'E_TRAINING_DIVERGED' });
+  });
+
+  it('gives up at the tenth skipped step in a row, not at the ninth, and a good step starts the count anew', async () => {
+    const context = fakeStage();
+    const broken = new Set([...Array.from({ length: 9 }, (_, at) => 2 + at), ...Array.from({ length: 10 }, (_, at) => 12 + at)]);
+    context.model.broken = false;
+    const seen: number[] = [];
+    const trainer = createAvTrainer(optionsSchema.parse({ ...small, steps: 30, saveEvery: 30, healthRows: 0 }));
+    const all = async () => {
+      for await (const event of trainer.train(context)) {
+        if (event.type === 'step') seen.push(event.step);
+        const step = event.type === 'step' || event.type === 'warning' ? (event.step ?? 0) : 0;
+        context.model.broken = broken.has(step + 1);
+      }
+    };
+    await expect(all()).rejects.toMatchObject({ code: 'E_TRAINING_DIVERGED', message: expect.stringContaining('step 21') as string });
+    expect(seen).toEqual([1, 11]);
+  });
+
+  it('keeps figures that are not finite out of a save, and says so', async () => {
+    const context = fakeStage();
+    const events: TrainEvent[] = [];
+    for await (const event of createAvTrainer(optionsSchema.parse({ ...small, steps: 3, saveEvery: 3 })).train(context)) {
+      events.push(event);
+      if (event.type === 'step' && event.step === 3) context.model.broken = true;
+    }
+    const warning = events.find((event) => event.type === 'warning');
+    expect(warning).toMatchObject({ step: 3, warning: { code: 'W_HEALTH_NOT_FINITE' } });
+    const health = checkpoints(events)[0]?.health ?? {};
+    expect(Object.values(health).every(Number.isFinite)).toBe(true);
+    expect(health).not.toHaveProperty('heldOutLoss');
+  });
+
+  it('tells at every step how far the parameters moved', async () => {
+    const events = await train({ steps: 2, saveEvery: 1, healthRows: 0, optimizer: 'adamw' }, fakeStage());
+    const [first, second] = checkpoints(events);
+    let squares = 0;
+    for (const [path, pair] of second?.pairs ?? []) {
+      for (const side of ['a', 'b'] as const)
+        pair[side].data.forEach((value, at) => (squares += (value - (first?.pairs.get(path)?.[side].data[at] ?? 0)) ** 2));
+    }
+    expect(steps(events)[1]?.figures['updateNorm']).toBeCloseTo(Math.sqrt(squares), 10);
+    expect(squares).toBeGreaterThan(0);
+  });
+
+  it('computes the same steps whether rows are sorted by length or not', async () => {
+    const rows = fakeRows(8).map((one, index) => ({ ...one, explanation: 'topic'.repeat((index % 4) + 1) }));
+    const options = { steps: 2, microBatch: 2, accumulate: 4, healthRows: 0 };
+    const sorted = steps(await train(options, fakeStage({ rows })));
+    const unsorted = steps(await train({ ...options, sortByLength: false }, fakeStage({ rows })));
+    unsorted.forEach(({ figures }, at) => expect(figures.loss).toBeCloseTo(sorted[at]?.figures.loss ?? 0, 5));
+    expect(unsorted[0]?.figures.tokens).toBeGreaterThan(sorted[0]?.figures.tokens ?? Infinity);
   });
 
   it('has the same number of live tensors at every step and none left at the end', async () => {

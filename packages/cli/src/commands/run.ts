@@ -1,6 +1,15 @@
 import { relative, resolve } from 'node:path';
 import { NlaError } from '@nlakit/core';
-import { runAllStages, runDataStage, runTrainStage, startSession, type Role, type RunSession, type TrainStageResult } from '@nlakit/run';
+import {
+  checkTraining,
+  runAllStages,
+  runDataStage,
+  runTrainStage,
+  startSession,
+  type Role,
+  type RunSession,
+  type TrainStageResult,
+} from '@nlakit/run';
 import { overridesOf, runFolderOption, usage, wholeNumber, type CommandContext } from '../command-context.js';
 import { resultTable } from '../result-table.js';
 
@@ -59,6 +68,7 @@ export async function train(
       throw new NlaError('E_SLOT_MISSING', { message: 'The config names no trainer.', fix: 'Add "trainers" to it.', kind: 'input' });
     }
     await runDataStage(session);
+    await checkTraining(session, roles);
     const results: TrainStageResult[] = [];
     for (const role of roles) {
       results.push(

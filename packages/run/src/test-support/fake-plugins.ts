@@ -42,6 +42,8 @@ export interface FakeJournal {
   measure?: (step: number) => Partial<Pick<Evaluation, 'rows' | 'summary' | 'headline' | 'warnings'>>;
   /** What stands for the hash of a split, in place of one of its name. */
   dataHash?: string;
+  /** Called by the fake trainer before anything is trained; may throw. */
+  check?: (role: string) => void;
   /** Called by the fake trainer after each step. */
   afterStep?: (role: string, step: number) => void;
 }
@@ -134,6 +136,7 @@ function trainer(role: 'av' | 'ar', options: { readonly steps: number; readonly 
     role,
     steps: options.steps,
     plan: () => ({ parts: [], peakBytes: 0 }),
+    check: () => Promise.resolve(journal.check?.(role)),
     async *train(
       { seeds, signal, untilStep, split: _split, ...rest }: Parameters<Trainer['train']>[0] & { split?: never },
       resume,
