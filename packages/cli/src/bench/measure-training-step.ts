@@ -1,12 +1,14 @@
 import type { Backend, MemoryPlan, Model } from '@nlakit/core';
 import {
+  chooseCheckpointing,
   createGradientSum,
   createGroupOptimizer,
   createTrainable,
   type DifferentiablePass,
   initialAdapter,
   lossAndGradients,
-  planTraining,
+  largestStep,
+  planMemory,
   resolveRecipe,
   type SftOptions,
   trainedAdapter,
@@ -37,8 +39,6 @@ export interface MeasuredTraining {
  * Runs optimizer steps of the AV recipe on random token ids: one vector injected at the fourth position, the loss on every next token (at
  * least as many as any row of that length has), every other thing as in training. The adapter's B matrices start at small random values
  * instead of zeros, so that no gradient is zero by construction. Everything made is freed again.
- *
- * @param baseBytes what the model takes on the backend, for the plan
  */
 export async function measureTrainingStep(
   model: Model,
@@ -46,15 +46,16 @@ export async function measureTrainingStep(
   options: SftOptions,
   { steps = 1, seed = 0 }: { readonly steps?: number; readonly seed?: number } = {},
 ): Promise<MeasuredTraining> {
-  const recipe = resolveRecipe(options);
+  const recipe = resolveRecipe(options, 'av');
   const { spec } = model;
   const seeds = createSeedStreams(seed);
   const ids = seeds.stream('bench.tokens');
   const noise = seeds.stream('bench.values');
   const dropout = seeds.stream('bench.dropout');
   const baseBytes = backend.memory().liveBytes;
-  const plan = planTraining(recipe, { spec, baseBytes, capabilities: backend.capabilities }, spec.layers);
-  const checkpoint = plan.parts.some(({ name }) => name === 'states between blocks');
+  const size = largestStep(recipe, { spec, baseBytes }, spec.layers);
+  const checkpoint = chooseCheckpointing(recipe, spec, size, backend.capabilities);
+  const plan = planMemory(recipe, spec, size, checkpoint);
 
   const initial = initialAdapter(recipe, spec, spec.layers, seeds.stream('bench.adapter'));
   for (const [name, { data }] of initial.tensors) {

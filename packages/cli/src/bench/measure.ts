@@ -1,0 +1,38 @@
+import { NlaError } from '@nlakit/core';
+
+/** Seconds of wall time over the repeats. */
+export interface SecondsSummary {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Runs `work` once without counting it, then `repeats` times. Throws `E_INTERRUPTED` between two runs. */
+export async function measure(
+  work: () => unknown,
+  { repeats, signal }: { readonly repeats: number; readonly signal: AbortSignal },
+): Promise<SecondsSummary> {
+  const seconds: number[] = [];
+  for (let run = 0; run <= repeats; run++) {
+    if (signal.aborted) throw new NlaError('E_INTERRUPTED', { message: 'Interrupted: nothing was recorded.' });
+    const started = performance.now();
+    await work();
+    if (run > 0) seconds.push((performance.now() - started) / 1000);
+  }
+  return summarize(seconds);
+}
+
+/** Median (the mean of the two in the middle of an even number), smallest and largest. Throws `RangeError` for nothing. */
+export function summarize(seconds: readonly number[]): SecondsSummary {
+  const sorted = [...seconds].sort((a, b) => a - b);
+  const [min, max] = [sorted[0], sorted.at(-1)];
+  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  if (min === undefined || max === undefined || low === undefined || high === undefined) throw new RangeError('nothing was measured');
+  return { median: (low + high) / 2, min, max };
+}
+
+/** Largest resident memory of this process so far, bytes. */
+export function peakResidentBytes(): number {
+  // Node gives kilobytes on every system.
+  return process.resourceUsage().maxRSS * 1024;
+}
