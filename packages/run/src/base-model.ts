@@ -1,19 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NlaError, type ModelSpec } from '@nlakit/core';
+import { NlaError, type ModelSpec, type Tokenizer } from '@nlakit/core';
 import { writeFileAtomically } from './file-writing.js';
 
 /**
- * Holds a run to one base model: the first load writes the model's name and fingerprint to `model.json`, every later one is compared
- * with it. Adapters and activations of other weights would be wrong without anything failing. Throws `E_MODEL_CHANGED` and `E_RUN_RECORD`.
+ * Holds a run to one base model: the first load writes the model's name and fingerprint and the sha256 of its tokenizer to `model.json`,
+ * every later one is compared with the fingerprint, which covers the tokenizer. Adapters and activations of other weights would be wrong without anything failing. Throws `E_MODEL_CHANGED` and `E_RUN_RECORD`.
  */
-export async function holdBaseModel(runFolder: string, spec: Pick<ModelSpec, 'name' | 'fingerprint'>): Promise<void> {
+export async function holdBaseModel(
+  runFolder: string,
+  spec: Pick<ModelSpec, 'name' | 'fingerprint'>,
+  tokenizer?: Pick<Tokenizer, 'sha256'>,
+): Promise<void> {
   if (spec.fingerprint === undefined) return;
   const file = join(runFolder, 'model.json');
   const recorded = await readRecorded(file);
   // The first load of the model in this run.
   if (recorded === undefined) {
-    await writeFileAtomically(file, `${JSON.stringify({ name: spec.name, fingerprint: spec.fingerprint }, null, 2)}\n`);
+    const record = { name: spec.name, fingerprint: spec.fingerprint, tokenizer: tokenizer?.sha256 };
+    await writeFileAtomically(file, `${JSON.stringify(record, null, 2)}\n`);
     return;
   }
   if (recorded.fingerprint === spec.fingerprint) return;

@@ -40,3 +40,5 @@ export type { OpenedRun } from './open-run.js';
 export { buildRelease } from './release.js';
 export { preparePlugin } from './prepare-plugin.js';
 export { writeFolderAtomically } from './file-writing.js';
+export { machineFacts } from './machine-facts.js';
+export type { MachineFacts } from './machine-facts.js';

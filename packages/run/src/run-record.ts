@@ -1,5 +1,4 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
 import { relative, resolve } from 'node:path';
 import { NlaError } from '@nlakit/core';
 import manifest from '../package.json' with { type: 'json' };
@@ -7,6 +6,7 @@ import { isLitter, writeFileAtomically } from './file-writing.js';
 import type { RunPreparation } from './resolve-run.js';
 import { readEvents } from './event-log.js';
 import { differences, type ResolvedRun, type ResolvedSlot } from './resolved-run.js';
+import { machineFacts, type MachineFacts } from './machine-facts.js';
 import { lockFileName } from './run-lock.js';
 import { runLayout } from './run-layout.js';
 
@@ -20,13 +20,7 @@ export interface RunRecord extends ResolvedRun {
   readonly createdAt: string;
   /** Folder of the config, relative to the run folder. */
   readonly configFolder: string;
-  readonly machine: {
-    readonly node: string;
-    readonly platform: string;
-    readonly cpu: string;
-    readonly cores: number;
-    readonly memoryBytes: number;
-  };
+  readonly machine: MachineFacts;
 }
 
 /** Version of this package, for `created_by`. */
@@ -49,13 +43,7 @@ export async function openRunFolder(
     nlakit: nlakitVersion,
     createdAt: creationTime(process.env['SOURCE_DATE_EPOCH']),
     configFolder: relative(resolve(folder), configFolder).replaceAll('\\', '/') || '.',
-    machine: {
-      node: process.version,
-      platform: `${platform()} ${arch()}`,
-      cpu: cpus()[0]?.model.trim() ?? 'unknown',
-      cores: availableParallelism(),
-      memoryBytes: totalmem(),
-    },
+    machine: machineFacts(),
   };
   await writeFileAtomically(runLayout(folder).runFile, `${JSON.stringify(record, null, 2)}\n`);
   return record;

@@ -168,7 +168,7 @@ async function partsOptions(folder: string, { log = silentLogger, signal = new A
   return {
     signal,
     log,
-    checkModel: (model: Model) => holdBaseModel(folder, model.spec),
+    checkModel: (model: Model) => holdBaseModel(folder, model.spec, model.tokenizer),
     ...(record === undefined ? {} : { preferred: await presentBackend(folder, record) }),
   };
 }

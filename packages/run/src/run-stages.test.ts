@@ -254,7 +254,7 @@ describe('the run folder', () => {
   });
 
   it('notices data that changed under an interrupted run', async () => {
-    const { open, folder, journal } = await workplace();
+    const { open, journal } = await workplace();
     await runTrainStage(await open(), { role: 'av', untilStep: 3 });
     journal.dataHash = 'another';
     await expect(runTrainStage(await open(), { role: 'av', resume: true })).rejects.toMatchObject({
@@ -377,7 +377,8 @@ describe('a reconstructor taken over from another run', () => {
 describe('the base model of a run', () => {
   it('is held: other weights under the same name are refused', async () => {
     const { folder } = await workplace();
-    await holdBaseModel(folder, { name: 'm', fingerprint: 'a' });
+    await holdBaseModel(folder, { name: 'm', fingerprint: 'a' }, { sha256: 'hash of the tokenizer' });
+    expect(JSON.parse(await readFile(join(folder, 'model.json'), 'utf8'))).toMatchObject({ tokenizer: 'hash of the tokenizer' });
     await holdBaseModel(folder, { name: 'm', fingerprint: 'a' });
     await expect(holdBaseModel(folder, { name: 'm', fingerprint: 'b' })).rejects.toMatchObject({ code: 'E_MODEL_CHANGED' });
     expect(JSON.parse(await readFile(join(folder, 'model.json'), 'utf8'))).toEqual({ name: 'm', fingerprint: 'a' });
