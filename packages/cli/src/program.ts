@@ -50,10 +50,7 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
       .option('--json', 'print one JSON object on standard output')
       .option('--run-dir <folder>', 'run folder (default: runs/<name of the config>)')
       .option('--backend <use>', 'backend in place of the one in the config')
-      .option('--set <path=value>', 'override a value of the config; can be repeated', (value: string, before: string[] = []) => [
-        ...before,
-        value,
-      ]);
+      .option('--set <path=value>', 'override a value of the config; can be repeated', repeated);
 
   common(program.command('init [dir]').description('write a config, a .gitignore and a README for a new experiment'))
     .option('--name <name>', 'name of the experiment')
@@ -104,6 +101,16 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--repo <owner/name>', 'repository (default: the name of the run)')
     .option('--dry-run', 'plan only')
     .action(action(async () => (await import('./commands/publish.js')).publish));
+  common(program.command('pull <owner/name>').description('a base model or an adapter from the Hub into the cache, verified by hash'))
+    .option('--subfolder <folder>', 'folder in the repository, e.g. of one adapter')
+    .option('--revision <revision>', 'branch, tag or commit (default: main)')
+    .addOption(new Option('--type <type>', 'kind of repository').choices(['model', 'dataset']).default('model'))
+    .option('--all', 'every file, not only those that nlakit uses')
+    .option('--include <pattern>', 'files to fetch instead; can be repeated', repeated)
+    .option('--verify', 'read what is cached already and check its hash too')
+    .option('--hub-url <url>', 'address of the Hub (default: HF_ENDPOINT, else https://huggingface.co)')
+    .option('--token-from-env <name>', 'variable that holds the token (default: HF_TOKEN, else the one of `hf auth login`)')
+    .action(action(async () => (await import('./commands/pull.js')).pull));
   common(program.command('plugins').description('which plugins are installed'))
     .option('--config <config>', 'also those a config names')
     .action(action(async () => (await import('./commands/plugins.js')).plugins));
@@ -129,6 +136,15 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--max-shard-bytes <n>', 'largest weight file (default: one file)')
     .action(action(async () => (await import('./commands/quantize.js')).quantize));
 
+  common(
+    program
+      .command('bench [case]')
+      .description('time parts of the toolkit: nf4, load, startup, tiny-step, generate; without a case all of them'),
+  )
+    .option('--length <tokens>', 'tokens in a row of the cases that have rows')
+    .option('--out <file>', 'write the result there, too')
+    .action(action(async () => (await import('./commands/bench.js')).bench));
+
   const inspect = program.command('inspect').description('look into files, and run one pass over raw ids');
   const pass = (command: Command): Command =>
     common(command)
@@ -138,10 +154,7 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
       .addOption(new Option('--quantizer <kind>', 'how weights are kept').choices(['none', 'nf4', 'bf16']))
       .addOption(new Option('--scale-dtype <dtype>', 'rounding of the embedding scale').choices(['f32', 'bf16']))
       .addOption(new Option('--ple <ids>', 'per-layer embedding of injected positions').choices(['marker', 'pad']).default('marker'))
-      .option('--inject <position=file#name>', 'replace an embedding; can be repeated', (value: string, before: string[] = []) => [
-        ...before,
-        value,
-      ]);
+      .option('--inject <position=file#name>', 'replace an embedding; can be repeated', repeated);
   pass(inspect.command('logits').description('logits and hidden states of one forward pass'))
     .option('--capture <layers>', 'blocks whose output is wanted')
     .action(action(async () => (await import('./commands/inspect-pass.js')).inspectLogits));
@@ -183,6 +196,11 @@ function printError(error: unknown, io: CliIo, json: boolean): number {
   io.error(`${code} ${detail}\n`);
   if (code === 'E_INTERRUPTED') return 130;
   return known && error.details.kind === 'input' ? 2 : 1;
+}
+
+/** Collects the values of an option that may come several times. */
+function repeated(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 function ensureNewline(text: string): string {

@@ -1,0 +1,11 @@
+export { pull } from './pull.js';
+export type { PulledFile, PullOptions, PullProgress, PullResult } from './pull.js';
+export { resolveCachedAdapter, resolveCachedModel } from './resolve-cached.js';
+export type { CachedAdapterRequest, CachedFolder, CachedModelRequest } from './resolve-cached.js';
+export { hubSettings } from './hub-settings.js';
+export type { HubSettings, HubSettingsOptions } from './hub-settings.js';
+export { isRepositoryId, parseRepositoryReference } from './repository-id.js';
+export type { RepositoryReference, RepositoryType } from './repository-id.js';
+export { createHubFetch } from './hub-fetch.js';
+export { defaultRetryPolicy } from './with-retries.js';
+export type { RetryPolicy } from './with-retries.js';
