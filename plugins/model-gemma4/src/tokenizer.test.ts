@@ -91,6 +91,23 @@ it('renders the chat template, from its own file or from tokenizer_config.json',
   expect(own.encode(expected, { special: true }).filter((id) => id === 2)).toHaveLength(1);
 });
 
+it('takes the default one of several templates, puts BOS before a chat without, and reports a broken template when it is used', () => {
+  const messages = [{ role: 'user', content: 'he' }];
+  const withTemplate = (chat_template: unknown) => createTokenizer({ tokenizerJson, configJson: JSON.stringify({ chat_template }) });
+  const named = withTemplate([
+    { name: 'tool_use', template: 'no' },
+    { name: 'default', template: "{{ messages[0]['content'] }}" },
+  ]);
+  expect(named.applyChatTemplate?.(messages)).toBe('<bos>he');
+  expect(named.encode('<bos>he', { special: true })).toEqual(named.encode('<bos>he'));
+  expect(withTemplate([{ name: 'tool_use', template: 'no' }, null]).applyChatTemplate).toBeUndefined();
+  const broken = withTemplate('{% if %}');
+  expect(broken.encode('he').length).toBeGreaterThan(0);
+  expect(() => broken.applyChatTemplate?.(messages)).toThrow(
+    expect.objectContaining({ code: 'E_CHAT_TEMPLATE', message: expect.stringContaining('cannot be read') as string }),
+  );
+});
+
 it('refuses what is no tokenizer', () => {
   for (const files of [
     { tokenizerJson: 'null' },

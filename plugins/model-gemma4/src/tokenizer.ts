@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Template } from '@huggingface/jinja';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { NlaError, type ChatMessage, type Tokenizer } from '@nlakit/core';
+import { NlaError, type Tokenizer } from '@nlakit/core';
+import { matchPythonBytes } from './byte-decoder.js';
+import { chatTemplate, templateOfConfig } from './chat-template.js';
 
 /** The files of a tokenizer, read. */
 export interface TokenizerFiles {
@@ -30,6 +31,7 @@ export function createTokenizer(files: TokenizerFiles, folder = ''): Tokenizer {
   } catch (cause) {
     throw unusable(path.join(folder, 'tokenizer.json'), cause instanceof Error ? cause.message : String(cause), 'a tokenizer.json', cause);
   }
+  matchPythonBytes(inner);
   const idOf = (token: string): number | undefined => inner.token_to_id(token);
   const special = (key: string, usual: string): number => {
     const token = contentOf(config[key]) ?? usual;
@@ -43,40 +45,47 @@ export function createTokenizer(files: TokenizerFiles, folder = ''): Tokenizer {
   let highest = -1;
   for (const id of inner.get_vocab(true).values()) highest = Math.max(highest, id);
 
-  const template = files.chatTemplate ?? contentOf(config['chat_template']);
-  const chat = template === undefined ? undefined : new Template(template);
+  const unk = contentOf(config['unk_token']) ?? '<unk>';
+  const tokenText = (id: number): string => inner.id_to_token(id) ?? '';
+  const template = files.chatTemplate ?? templateOfConfig(config['chat_template']);
+  const templateFile = path.join(folder, files.chatTemplate === undefined ? 'tokenizer_config.json' : 'chat_template.jinja');
+  const chat =
+    template === undefined
+      ? undefined
+      : chatTemplate(
+          template,
+          {
+            bos_token: tokenText(bosId),
+            eos_token: tokenText(eosId),
+            pad_token: tokenText(padId),
+            ...(idOf(unk) === undefined ? {} : { unk_token: unk }),
+          },
+          templateFile,
+        );
   return {
     sha256: createHash('sha256').update(files.tokenizerJson).digest('hex'),
     vocabularySize: highest + 1,
     bosId,
     eosId,
     padId,
-    unkId: idOf(contentOf(config['unk_token']) ?? '<unk>'),
+    unkId: idOf(unk),
     encode(text, options) {
       const ids = inner.encode(text, { add_special_tokens: false }).ids;
       return Int32Array.from(options?.special === true && ids[0] !== bosId ? [bosId, ...ids] : ids);
     },
     decode(ids, options) {
-      // The library refuses an empty list, and by default would take blanks before punctuation away.
-      if (ids.length === 0) return '';
-      return inner.decode(Array.from(ids), {
+      // The library reads an id outside the vocabulary as <unk>, where Python leaves it out; it refuses an empty list, and by default would
+      // take blanks before punctuation away.
+      const known = Array.from(ids).filter((id) => inner.id_to_token(id) !== undefined);
+      if (known.length === 0) return '';
+      return inner.decode(known, {
         skip_special_tokens: options?.skipSpecial ?? false,
         clean_up_tokenization_spaces: config['clean_up_tokenization_spaces'] === true,
       });
     },
     idOf,
     tokenOf: (id) => inner.id_to_token(id),
-    ...(chat === undefined
-      ? {}
-      : {
-          applyChatTemplate: (messages: readonly ChatMessage[]) =>
-            chat.render({
-              messages: messages.map(({ role, content }) => ({ role, content })),
-              add_generation_prompt: true,
-              bos_token: inner.id_to_token(bosId),
-              eos_token: inner.id_to_token(eosId),
-            }),
-        }),
+    ...(chat === undefined ? {} : { applyChatTemplate: chat }),
   };
 }
 
