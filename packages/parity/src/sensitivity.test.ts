@@ -121,7 +121,10 @@ describe('keys and values of the wrong layer', () => {
     const context = createContext({ backend: 'wasm', wrap: (model) => throughSegments(model, (_, state) => detached(state)) });
     for (const comparison of forwardComparisons()) expect(await measure(comparison, context)).toMatchObject({ passed: true });
     const rows = [];
-    for (const comparison of gradientComparisons()) rows.push(await measure(comparison, context));
+    for (const comparison of gradientComparisons()) {
+      if (comparison.comparison.includes('weights')) rows.push(await measure(comparison, context));
+    }
+    expect(rows).toHaveLength(2);
     expect(rows.filter(({ passed }) => passed)).toEqual([]);
     expect(Math.min(...rows.map(({ maxError }) => maxError))).toBeGreaterThan(0.05);
     await context.dispose();

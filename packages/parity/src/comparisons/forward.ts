@@ -79,7 +79,7 @@ export function forwardComparisons(): Comparison[] {
       ...common,
       comparison: 'loss of every position',
       quantity: maxAbsolute,
-      tolerance: tolerances.loss,
+      tolerance: tolerances.tokenLoss,
       run: async (context) => ({ maxError: maxDifference(await values(tokenLosses(await context.model('packed'), input)), golden.nll) }),
     },
     {

@@ -41,6 +41,17 @@ export function gradientComparisons(): Comparison[] {
         return normErrors(gradients, golden.l2_norms_of_all_gradients);
       },
     },
+    {
+      ...common,
+      reference: references.float64,
+      comparison: 'a layer scalar, which transformers does not differentiate',
+      quantity: maxRelative,
+      tolerance: tolerances.gradient,
+      async run(context) {
+        const { gradients } = await measured(context);
+        return { maxError: relativeDifference(gradients.get('model.language_model.layers.3.layer_scalar') ?? [], [0.130226]) };
+      },
+    },
   ];
 }
 
