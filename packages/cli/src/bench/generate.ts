@@ -1,6 +1,7 @@
 import { createSeedStreams } from '@nlakit/run';
+import { peakResidentBytes } from '../peak-resident-bytes.js';
 import type { BenchCase, BenchRow, BenchSetting } from './bench-case.js';
-import { measure, peakResidentBytes } from './measure.js';
+import { measure } from './measure.js';
 import { openBenchParts } from './open-bench-parts.js';
 
 const maxNewTokens = 64;

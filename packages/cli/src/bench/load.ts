@@ -1,5 +1,6 @@
+import { peakResidentBytes } from '../peak-resident-bytes.js';
 import type { BenchCase, BenchRow, BenchSetting } from './bench-case.js';
-import { measure, peakResidentBytes } from './measure.js';
+import { measure } from './measure.js';
 import { openBenchParts } from './open-bench-parts.js';
 
 /** Loading the bundled model on a backend that has started: reading, checking, packing, uploading, tokenizer included. */

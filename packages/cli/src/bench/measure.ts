@@ -14,7 +14,7 @@ export async function measure(
 ): Promise<SecondsSummary> {
   const seconds: number[] = [];
   for (let run = 0; run <= repeats; run++) {
-    if (signal.aborted) throw new NlaError('E_INTERRUPTED', { message: 'Interrupted: nothing was recorded.' });
+    stopIfInterrupted(signal);
     const started = performance.now();
     await work();
     if (run > 0) seconds.push((performance.now() - started) / 1000);
@@ -31,8 +31,7 @@ export function summarize(seconds: readonly number[]): SecondsSummary {
   return { median: (low + high) / 2, min, max };
 }
 
-/** Largest resident memory of this process so far, bytes. */
-export function peakResidentBytes(): number {
-  // Node gives kilobytes on every system.
-  return process.resourceUsage().maxRSS * 1024;
+/** Throws `E_INTERRUPTED` if the user wants no more. */
+export function stopIfInterrupted(signal: AbortSignal): void {
+  if (signal.aborted) throw new NlaError('E_INTERRUPTED', { message: 'Interrupted: nothing was recorded.' });
 }

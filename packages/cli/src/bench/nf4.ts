@@ -1,7 +1,8 @@
 import { createSeedStreams } from '@nlakit/run';
 import { encodeBf16 } from '@nlakit/safetensors';
+import { peakResidentBytes } from '../peak-resident-bytes.js';
 import type { BenchCase, BenchRow, BenchSetting } from './bench-case.js';
-import { measure, peakResidentBytes, type SecondsSummary } from './measure.js';
+import { measure, type SecondsSummary } from './measure.js';
 import { openBenchParts } from './open-bench-parts.js';
 
 /** The largest linears of Gemma-4-E2B's first 15 blocks. */

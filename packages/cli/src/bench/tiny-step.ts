@@ -1,5 +1,6 @@
+import { peakResidentBytes } from '../peak-resident-bytes.js';
 import type { BenchCase, BenchRow, BenchSetting } from './bench-case.js';
-import { peakResidentBytes, summarize } from './measure.js';
+import { stopIfInterrupted, summarize } from './measure.js';
 import { measureTrainingStep } from './measure-training-step.js';
 import { openBenchParts } from './open-bench-parts.js';
 
@@ -13,7 +14,7 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
     ['@nlakit/quantizer-nf4', 1],
     ['@nlakit/quantizer-nf4', 16],
   ] as const) {
-    context.io.signal.throwIfAborted();
+    stopIfInterrupted(context.io.signal);
     const parts = await openBenchParts(setting, { use: quantizer });
     try {
       const backend = await parts.backend();

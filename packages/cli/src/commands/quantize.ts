@@ -4,6 +4,7 @@ import { openModelFolder } from '@nlakit/safetensors';
 import { usage, wholeNumber, type CommandContext } from '../command-context.js';
 import { formatBytes } from '../format-bytes.js';
 import { refuseFilledFolder } from '../new-folder.js';
+import { peakResidentBytes } from '../peak-resident-bytes.js';
 import { readModelConfig } from '../read-model-config.js';
 
 interface QuantizeOptions {
@@ -52,8 +53,7 @@ export async function quantize(context: CommandContext, options: QuantizeOptions
   if (result === undefined) return undefined;
   const done = result;
   const seconds = (performance.now() - started) / 1000;
-  // Node gives kilobytes on every system.
-  const peakBytes = process.resourceUsage().maxRSS * 1024;
+  const peakBytes = peakResidentBytes();
   context.print({ folder: out, ...done, seconds, peakBytes }, () =>
     [
       `${out}: ${done.quantized} linears packed (${done.weights.toLocaleString('en')} weights), ${done.copied} tensors copied`,
