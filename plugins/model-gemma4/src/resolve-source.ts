@@ -2,18 +2,20 @@ import { access, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { NlaError } from '@nlakit/core';
+import { isNlaError, NlaError } from '@nlakit/core';
+import { isRepositoryId, parseRepositoryReference, resolveCachedModel } from '@nlakit/hub';
 
 /** Where a model's files lie, and what to call it. */
 export interface ResolvedSource {
   readonly folder: string;
-  /** The package name, or the folder's last part: never a path of this machine. */
+  /** The package name, the Hub id, or the folder's last part: never a path of this machine. */
   readonly name: string;
 }
 
 /**
- * Finds a model: a folder with a `config.json` (relative to `baseFolder`), or an npm data package with a `model/` folder, installed
- * where `baseFolder`, this package or the running program can see it. Throws `E_MODEL_SOURCE`, which lists what was tried.
+ * Finds a model: a folder with a `config.json` (relative to `baseFolder`); an npm data package with a `model/` folder, installed
+ * where `baseFolder`, this package or the running program can see it; or a Hub id, `owner/name` or `owner/name@revision`, whose files
+ * `nla pull` or the Python tools have put into the cache. Nothing is fetched. Throws `E_MODEL_SOURCE`, which lists what was tried.
  */
 export async function resolveSource(source: string, baseFolder: string): Promise<ResolvedSource> {
   const folder = path.resolve(baseFolder, source);
@@ -36,12 +38,23 @@ export async function resolveSource(source: string, baseFolder: string): Promise
       tried.push(`${path.join(inside, 'config.json')}: no such file`);
     }
   }
+
+  const onHub = isRepositoryId(source.replace(/@.*$/s, ''));
+  if (onHub) {
+    try {
+      const reference = parseRepositoryReference(source);
+      return { folder: (await resolveCachedModel(reference)).folder, name: reference.id };
+    } catch (error) {
+      if (!isNlaError(error)) throw error;
+      tried.push(`Hub cache: ${error.details.found ?? error.message}`);
+    }
+  }
   throw new NlaError('E_MODEL_SOURCE', {
     message: `There is no model ${JSON.stringify(source)}.`,
     found: tried.join('; '),
     expected:
-      'a folder with config.json, tokenizer.json and safetensors weights, or an installed npm data package with such a folder `model`',
-    fix: `If it is the id of a model on the Hub, fetch it first with \`nla pull ${source}\` and name the folder it was fetched to.`,
+      'a folder with config.json, tokenizer.json and safetensors weights, an installed npm data package with such a folder `model`, or the id of a fetched model on the Hub',
+    fix: onHub ? `If it is the id of a model on the Hub, fetch it: nla pull ${source}` : 'Check the path, or install the package.',
     kind: 'input',
   });
 }
