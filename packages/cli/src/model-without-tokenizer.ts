@@ -30,8 +30,8 @@ export async function loadModelWithoutTokenizer(
   };
 }
 
-/** Special ids as the configuration has them, and no vocabulary. */
-function absentTokenizer(config: Readonly<Record<string, JsonValue>>, folder: string): Tokenizer {
+/** Special ids as the configuration has them, and no vocabulary: whatever needs text throws `E_TOKENIZER`, naming `folder`. */
+export function absentTokenizer(config: Readonly<Record<string, JsonValue>>, folder: string): Tokenizer {
   const { bosId, eosIds, padId, vocabularySize } = parseGemma4Config(config, join(folder, 'config.json'));
   const absent = (): never => {
     throw new NlaError('E_TOKENIZER', {

@@ -8,7 +8,9 @@ export interface BenchSetting {
   readonly backend: string;
   /** Tokens in a row, where the case has rows and `--length` was given. */
   readonly length?: number;
-  /** Times each thing is measured, after one run that does not count. */
+  /** Model folder, for the cases that take one. */
+  readonly model?: string;
+  /** Times each thing is measured, after one run that does not count (cases of minutes count the first, too). */
   readonly repeats: number;
 }
 

@@ -1,8 +1,10 @@
 import type { BenchCase } from './bench-case.js';
 
 interface CaseEntry {
-  /** Whether `nla bench` without a name leaves it out: it takes minutes or a model that has to be named. */
+  /** Whether `nla bench` without a name leaves it out: it takes minutes. */
   readonly onlyByName?: true;
+  /** Repeats where the command line names none. Default: 5. */
+  readonly repeats?: number;
   load(): Promise<BenchCase>;
 }
 
@@ -13,4 +15,5 @@ export const benchCases: ReadonlyMap<string, CaseEntry> = new Map<string, CaseEn
   ['nf4', { load: async () => (await import('./nf4.js')).nf4Case }],
   ['generate', { load: async () => (await import('./generate.js')).generateCase }],
   ['tiny-step', { load: async () => (await import('./tiny-step.js')).tinyStepCase }],
+  ['e2b-step', { onlyByName: true, repeats: 1, load: async () => (await import('./e2b-step.js')).e2bStepCase }],
 ]);

@@ -1,4 +1,4 @@
-import type { Backend, MemoryPlan, Model } from '@nlakit/core';
+import { type Backend, type MemoryPlan, type Model, NlaError } from '@nlakit/core';
 import {
   chooseCheckpointing,
   createGradientSum,
@@ -44,11 +44,11 @@ export async function measureTrainingStep(
   model: Model,
   backend: Backend,
   options: SftOptions,
-  { steps = 1, seed = 0 }: { readonly steps?: number; readonly seed?: number } = {},
+  { steps = 1, signal, onStep }: { readonly steps?: number; readonly signal?: AbortSignal; readonly onStep?: (step: number) => void } = {},
 ): Promise<MeasuredTraining> {
   const recipe = resolveRecipe(options, 'av');
   const { spec } = model;
-  const seeds = createSeedStreams(seed);
+  const seeds = createSeedStreams(0);
   const ids = seeds.stream('bench.tokens');
   const noise = seeds.stream('bench.values');
   const dropout = seeds.stream('bench.dropout');
@@ -98,6 +98,7 @@ export async function measureTrainingStep(
       sum.clear();
       let loss = 0;
       for (let part = 0; part < recipe.accumulate; part++) {
+        if (signal?.aborted === true) throw new NlaError('E_INTERRUPTED', { message: 'Interrupted: nothing was recorded.' });
         const result = await lossAndGradients(model, variables, microBatch(), checkpoint);
         loss += result.loss;
         sum.add(result.gradients);
@@ -114,6 +115,7 @@ export async function measureTrainingStep(
         updateSeconds: (performance.now() - passed) / 1000,
         peakBytes: backend.memory().peakBytes,
       });
+      onStep?.(step);
     }
   } finally {
     model.adapt(null);

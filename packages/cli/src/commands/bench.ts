@@ -13,7 +13,7 @@ const usualRepeats = 5;
 /** `nla bench`: one case, or all that need no name. */
 export async function bench(
   context: CommandContext,
-  options: { readonly length?: string; readonly out?: string },
+  options: { readonly length?: string; readonly model?: string; readonly repeats?: string; readonly out?: string },
   name = '',
 ): Promise<undefined> {
   const { io, host, log, common } = context;
@@ -27,7 +27,14 @@ export async function bench(
   for (const [done, [key, entry]] of chosen.entries()) {
     log.progress({ task: `bench ${key}`, done, total: chosen.length, unit: 'cases' });
     const { run } = await entry.load();
-    rows.push(...(await run({ context, backend, repeats: usualRepeats, ...(length === undefined ? {} : { length }) })));
+    const setting = {
+      context,
+      backend,
+      repeats: options.repeats === undefined ? (entry.repeats ?? usualRepeats) : wholeNumber(options.repeats, '--repeats'),
+      ...(length === undefined ? {} : { length }),
+      ...(options.model === undefined ? {} : { model: options.model }),
+    };
+    rows.push(...(await run(setting)));
   }
   const result = { rows, machine: machineFacts() };
   if (options.out !== undefined) {
