@@ -203,4 +203,27 @@ describe('nla', () => {
     expect(config).toMatchObject({ code: 2, error: expect.stringContaining('E_RUN_MISSING') });
     expect((await nla(['explain', 'nowhere'])).code).toBe(2);
   });
+
+  it('prints each event as it happens, and writes event files for TensorBoard, live or afterwards', async () => {
+    const { nla, folder } = await workplace();
+    const lines = (text: string) =>
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const trained = await nla(['train', 'nla.config.yaml', '--role', 'av', '--events', '--tensorboard', '--run-dir', 'here']);
+    expect(trained.code).toBe(0);
+    const printed = lines(trained.out);
+    expect(printed.slice(0, -1)).toEqual(lines(await readFile(join(folder, 'here/events.jsonl'), 'utf8')));
+    expect(printed.at(-1)).toMatchObject({ role: 'av', complete: true });
+    const live = join(folder, 'here/tensorboard/av');
+    expect(await readdir(live)).toHaveLength(1);
+    const before = await readFile(join(live, (await readdir(live))[0] ?? ''));
+    expect(before.includes('train/loss')).toBe(true);
+
+    const converted = await nla(['report', 'here', '--tensorboard', 'board', '--json']);
+    const { files } = converted.json() as { files: string[] };
+    expect(files).toHaveLength(1);
+    expect((await readFile(files[0] ?? '')).includes('train/loss')).toBe(true);
+  });
 });

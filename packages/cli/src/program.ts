@@ -11,7 +11,8 @@ export type CommandAction<Options> = (context: CommandContext, options: Options,
 /** Runs `nla` with the arguments after the program's name and returns the exit code; never throws. */
 export async function runCli(args: readonly string[], io: CliIo, host?: RunHost): Promise<number> {
   let exitCode = 0;
-  const json = args.includes('--json');
+  /** With `--events`, each event is a line of JSON, and so is the result behind them. */
+  const json = args.includes('--json') || args.includes('--events');
   /** Commands are imported when they run: `nla --help` loads none of them. */
   const action =
     <Options>(load: () => Promise<CommandAction<Options>>) =>
@@ -64,14 +65,18 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--config <config>', 'plan memory for this config')
     .option('--model <source>', 'plan memory for this model')
     .action(action(async () => (await import('./commands/doctor.js')).doctor));
-  common(program.command('run <config>').description('data, AR, AV, evaluation and report; what is done is skipped'))
+  const watched = (command: Command): Command =>
+    common(command)
+      .option('--events', 'print each event as a line of JSON on standard output while it happens, then the result as one')
+      .option('--tensorboard [folder]', 'write TensorBoard event files as well (default: tensorboard/ in the run folder)');
+  watched(program.command('run <config>').description('data, AR, AV, evaluation and report; what is done is skipped'))
     .option('--allow-backend-change', 'go on with another backend than the run was made with; recorded')
     .action(action(async () => (await import('./commands/run.js')).run));
   const data = program.command('data').description('the data stage');
   common(data.command('build <config>').description('make or check the dataset of a config')).action(
     action(async () => (await import('./commands/run.js')).dataBuild),
   );
-  common(program.command('train <config>').description('train; refuses an existing run without --resume'))
+  watched(program.command('train <config>').description('train; refuses an existing run without --resume'))
     .addOption(new Option('--role <role>', 'train one role only').choices(['av', 'ar']))
     .option('--resume', 'go on from the newest saved state')
     .option('--resume-from <step>', 'go on from the state of this step and let later ones go; 0 begins anew (needs --role)')
@@ -93,9 +98,9 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--model <source>', 'where the base model lies, if not where the run or the sidecar says')
     .option('--max-new <n>', 'most tokens to write', '160')
     .action(action(async () => (await import('./commands/explain.js')).explain));
-  common(program.command('report <run>').description('write card, figures and HTML')).action(
-    action(async () => (await import('./commands/report.js')).report),
-  );
+  common(program.command('report <run>').description('write card, figures and HTML'))
+    .option('--tensorboard [folder]', 'write TensorBoard event files instead (default: tensorboard/ in the run folder)')
+    .action(action(async () => (await import('./commands/report.js')).report));
   common(program.command('publish <run>').description('plan a release, then publish it'))
     .requiredOption('--to <publisher>', 'directory, or a publisher plugin')
     .option('--repo <owner/name>', 'repository (default: the name of the run)')

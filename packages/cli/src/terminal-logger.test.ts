@@ -32,7 +32,7 @@ describe('createTerminalLogger', () => {
     expect(text()).not.toContain('\u001b');
   });
 
-  it('redraws one line on a terminal and never lets it wrap', () => {
+  it('redraws its lines on a terminal and lets none wrap', () => {
     const { log, text, advance } = logger(true);
     log.progress({
       task: 'train av',
@@ -47,6 +47,9 @@ describe('createTerminalLogger', () => {
     expect(text().startsWith('train av  1/2 steps  loss 1.234')).toBe(true);
     expect(text()).toContain('\r\u001b[2Kwarning careful\n');
     expect(text().endsWith('\n')).toBe(true);
+    // Three lines were drawn: two to go up from, then the first.
+    expect(text()).toContain(`${'\r\u001b[2K\u001b[1A'.repeat(2)}\r\u001b[2Kwarning`);
+    expect(text()).toContain('\ntok/s 500  eta 12:34\n');
     for (const part of text().split(/\r|\n/)) expect(part.replace('\u001b[2K', '').length).toBeLessThan(40);
   });
 });

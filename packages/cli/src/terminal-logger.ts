@@ -13,8 +13,8 @@ export interface TerminalLogger extends Logger {
 const plainInterval = 5;
 
 /**
- * Messages and progress on standard error: one line redrawn in place on a terminal, a line every few seconds elsewhere. Rate and time
- * left are added to work that does not report its own.
+ * Messages and progress on standard error: redrawn in place on a terminal, in as many lines as the figures need, and one line every few
+ * seconds elsewhere. Rate and time left are added to work that does not report its own.
  */
 export function createTerminalLogger(io: CliIo, options: { readonly verbose?: boolean; readonly now?: () => number } = {}): TerminalLogger {
   const now = options.now ?? ((): number => performance.now() / 1000);
@@ -22,11 +22,12 @@ export function createTerminalLogger(io: CliIo, options: { readonly verbose?: bo
   const begun = new Map<string, { readonly time: number; readonly done: number }>();
   let lastPlain = -Infinity;
   let lastDrawn = -Infinity;
-  let drawn = false;
+  /** Lines on the terminal that are to be redrawn. */
+  let drawn = 0;
 
   const clear = (): void => {
-    if (drawn) io.error('\r\u001b[2K');
-    drawn = false;
+    if (drawn > 0) io.error(`${'\r\u001b[2K\u001b[1A'.repeat(drawn - 1)}\r\u001b[2K`);
+    drawn = 0;
   };
   const line = (text: string): void => {
     clear();
@@ -51,28 +52,40 @@ export function createTerminalLogger(io: CliIo, options: { readonly verbose?: bo
       const from = restarted ? { time, done: progress.done } : start;
       if (restarted) begun.set(progress.task, from);
       if (finished) begun.delete(progress.task);
-      const text = describe(progress, time - from.time, progress.done - from.done);
+      const parts = describe(progress, time - from.time, progress.done - from.done);
       if (!io.terminal) {
         if (!finished && time - lastPlain < plainInterval) return;
         lastPlain = time;
-        io.error(`${text}\n`);
+        io.error(`${parts.join('  ')}\n`);
         return;
       }
       if (!finished && time - lastDrawn < 0.05) return;
       lastDrawn = time;
       clear();
-      io.error(colors.cyan(text.slice(0, Math.max(10, io.columns - 1))));
-      drawn = true;
+      const lines = wrapped(parts, Math.max(10, io.columns - 1));
+      io.error(lines.map((text) => colors.cyan(text)).join('\n'));
+      drawn = lines.length;
       if (finished) {
         io.error('\n');
-        drawn = false;
+        drawn = 0;
       }
     },
     end: clear,
   };
 }
 
-function describe(progress: Progress, seconds: number, done: number): string {
+/** Parts in lines of at most `width` characters; a part longer than that is cut. */
+function wrapped(parts: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 2 + part.length <= width) lines[lines.length - 1] = `${last}  ${part}`;
+    else lines.push(part.slice(0, width));
+  }
+  return lines;
+}
+
+function describe(progress: Progress, seconds: number, done: number): string[] {
   const { task, total, unit, figures } = progress;
   const bytes = unit === 'bytes';
   const shown = (value: number): string => (bytes ? formatBytes(value) : String(value));
@@ -84,5 +97,5 @@ function describe(progress: Progress, seconds: number, done: number): string {
       parts.push(bytes ? `${formatBytes(rate)}/s` : `${rate < 10 ? rate.toPrecision(2) : Math.round(rate)} ${unit}/s`);
     if (total !== undefined && progress.done < total) parts.push(`eta ${formatSeconds((total - progress.done) / rate)}`);
   }
-  return [task, count, ...parts].join('  ');
+  return [`${task}  ${count}`, ...parts];
 }

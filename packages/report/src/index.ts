@@ -10,3 +10,6 @@ export { renderPng, renderSvg } from './render-figure.js';
 export type * from './report-data.js';
 export { writeReport } from './write-report.js';
 export type { ReportOptions, WrittenReport } from './write-report.js';
+export { createTensorboardLog } from './tensorboard/tensorboard-log.js';
+export type { TensorboardLog } from './tensorboard/tensorboard-log.js';
+export { writeTensorboard } from './tensorboard/write-tensorboard.js';

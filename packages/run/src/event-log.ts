@@ -8,14 +8,19 @@ export interface EventLog {
   append(event: RunEventBody): Promise<void>;
 }
 
+/** Told each event once it is in the file. */
+export type EventListener = (event: RunEvent) => void | Promise<void>;
+
 /** Appends to `file`, stamping the time. */
-export function createEventLog(file: string): EventLog {
+export function createEventLog(file: string, listener?: EventListener): EventLog {
   let mended: Promise<void> | undefined;
   return {
     append: (event) =>
       withPath(file, async () => {
         await (mended ??= endLastLine(file));
-        await appendFile(file, `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`);
+        const stamped = { time: new Date().toISOString(), ...event };
+        await appendFile(file, `${JSON.stringify(stamped)}\n`);
+        await listener?.(stamped);
       }),
   };
 }

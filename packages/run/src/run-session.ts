@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Logger, Model } from '@nlakit/core';
-import { createEventLog, type EventLog } from './event-log.js';
+import { createEventLog, type EventListener, type EventLog } from './event-log.js';
 import type { EvaluatorSlot } from './run-config.js';
 import { resolveRun, checkSource, type RunHost, type RunPreparation } from './resolve-run.js';
 import { applyOverrides, type ConfigOverride } from './config-source.js';
@@ -37,6 +37,8 @@ export interface SessionOptions {
   readonly log?: Logger;
   readonly signal?: AbortSignal;
   readonly resumeCommand?: string;
+  /** Told each event of the run as it happens. */
+  readonly onEvent?: EventListener;
 }
 
 /** A logger that says nothing. */
@@ -207,7 +209,7 @@ function session(
     layout,
     parts,
     preparation,
-    events: createEventLog(layout.eventsFile),
+    events: createEventLog(layout.eventsFile, options.onEvent),
     log: options.log ?? silentLogger,
     signal: options.signal ?? new AbortController().signal,
     departures,

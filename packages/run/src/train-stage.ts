@@ -1,4 +1,4 @@
-import { isNlaError, NlaError, type Figures, type StepEvent, type TrainContext } from '@nlakit/core';
+import { isNlaError, NlaError, type Figures, type TrainContext } from '@nlakit/core';
 import { splitBaselines } from './baselines.js';
 import { writeCheckpoint, type CheckpointContext } from './checkpoint.js';
 import { holdSplit } from './data-stage.js';
@@ -10,6 +10,7 @@ import type { RunEvent } from './run-event.js';
 import type { Role } from './run-layout.js';
 import type { RunSession } from './run-session.js';
 import { createSeedStreams } from './seed-streams.js';
+import { createStepMeter } from './step-meter.js';
 import { trainingSetting } from './training-setting.js';
 
 /** How one role is to be trained. */
@@ -131,7 +132,7 @@ export async function runTrainStage(session: RunSession, options: TrainStageOpti
   let figures: Figures = {};
   let savedStep = step;
   let done = false;
-  const meter = createMeter(trainer.steps);
+  const meter = createStepMeter(trainer.steps);
   try {
     for await (const event of trainer.train(context, saved?.state)) {
       switch (event.type) {
@@ -225,28 +226,4 @@ async function hasBegun(...folders: readonly string[]): Promise<boolean> {
 function lastGuard(events: readonly RunEvent[]): CheckpointContext['guard'] {
   const found = events.filter((event) => event.stage === 'train' && event.type === 'guard').at(-1);
   return found?.stage === 'train' && found.type === 'guard' ? { ...found.guard, override: found.override } : undefined;
-}
-
-/** Loss, rate and time left, formatted; the rate is taken over the last 20 steps. */
-function createMeter(steps: number): (event: StepEvent) => Readonly<Record<string, string>> {
-  const recent: { readonly tokens: number; readonly seconds: number }[] = [];
-  return ({ step, figures }) => {
-    recent.push({ tokens: figures.tokens, seconds: figures.seconds });
-    if (recent.length > 20) recent.shift();
-    const seconds = recent.reduce((sum, one) => sum + one.seconds, 0);
-    const tokens = recent.reduce((sum, one) => sum + one.tokens, 0);
-    const left = ((steps - step) * seconds) / recent.length;
-    return {
-      loss: figures.loss.toPrecision(4),
-      ...(seconds > 0 ? { 'tok/s': String(Math.round(tokens / seconds)), eta: formatSeconds(left) } : {}),
-    };
-  };
-}
-
-/** `75` as `1:15`, `3700` as `1:01:40`. */
-export function formatSeconds(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const minutes = Math.floor(whole / 60);
-  return minutes < 60 ? `${minutes}:${two(whole % 60)}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
 }

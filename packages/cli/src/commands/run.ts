@@ -1,4 +1,4 @@
-import { relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { NlaError } from '@nlakit/core';
 import {
   checkTraining,
@@ -6,6 +6,7 @@ import {
   runDataStage,
   runTrainStage,
   startSession,
+  type EventListener,
   type Role,
   type RunSession,
   type TrainStageResult,
@@ -17,8 +18,15 @@ interface BackendChange {
   readonly allowBackendChange?: boolean;
 }
 
+/** How a run is followed from outside. */
+interface Watching {
+  readonly events?: boolean;
+  /** `true`: in the run folder. */
+  readonly tensorboard?: string | true;
+}
+
 /** `nla run`: all stages, those done under the same hash skipped. */
-export async function run(context: CommandContext, options: BackendChange, config = ''): Promise<undefined> {
+export async function run(context: CommandContext, options: BackendChange & Watching, config = ''): Promise<undefined> {
   await withSession(context, config, 'run', options, async (session) => {
     const result = await runAllStages(session, async (folder) => (await import('../write-run-report.js')).writeRunReport(folder));
     const evaluations = result.evaluations.map(({ evaluation: { id, step, headline } }) => ({ evaluator: id, step, headline }));
@@ -49,13 +57,14 @@ export async function dataBuild(context: CommandContext, _options: unknown, conf
 /** `nla train`: one role or both (AR first). */
 export async function train(
   context: CommandContext,
-  options: BackendChange & {
-    readonly role?: Role;
-    readonly resume?: boolean;
-    readonly resumeFrom?: string;
-    readonly untilStep?: string;
-    readonly keepResume?: string;
-  },
+  options: BackendChange &
+    Watching & {
+      readonly role?: Role;
+      readonly resume?: boolean;
+      readonly resumeFrom?: string;
+      readonly untilStep?: string;
+      readonly keepResume?: string;
+    },
   config = '',
 ): Promise<undefined> {
   const untilStep = options.untilStep === undefined ? undefined : wholeNumber(options.untilStep, '--until-step');
@@ -98,7 +107,7 @@ async function withSession(
   context: CommandContext,
   config: string,
   command: string,
-  options: BackendChange,
+  options: BackendChange & Watching,
   work: (session: RunSession) => Promise<void>,
 ): Promise<undefined> {
   const { io, common, host, log } = context;
@@ -109,15 +118,26 @@ async function withSession(
     ...(common.backend === undefined ? [] : [`--backend ${common.backend}`]),
     ...(common.set ?? []).map((value) => `--set '${value}'`),
   ];
+  const listeners: EventListener[] = [];
   const session = await startSession(file, {
     host,
     log,
     signal: io.signal,
     overrides: overridesOf(context),
     allowBackendChange: options.allowBackendChange === true,
+    onEvent: async (event) => {
+      for (const listener of listeners) await listener(event);
+    },
     resumeCommand: ['nla', command, shown, ...flags, ...(command === 'train' ? ['--resume'] : [])].join(' '),
     ...runFolderOption(context),
   });
+  if (options.events === true) listeners.push((event) => io.out(`${JSON.stringify(event)}\n`));
+  if (options.tensorboard !== undefined) {
+    const { createTensorboardLog } = await import('@nlakit/report');
+    const { tensorboard } = options;
+    const log = createTensorboardLog(tensorboard === true ? join(session.layout.folder, 'tensorboard') : resolve(io.cwd, tensorboard));
+    listeners.push((event) => log.append(event));
+  }
   try {
     await work(session);
   } finally {
