@@ -1,5 +1,6 @@
-import type { ForwardInput, HostTensor, Model, Tokenizer } from '@nlakit/core';
+import type { ForwardInput, ForwardOutput, HostTensor, Model, Tokenizer } from '@nlakit/core';
 import { createGemma4, type Gemma4Model, type Gemma4Options } from '@nlakit/model-gemma4';
+import { lossAndGradients, type LossAndGradients } from '@nlakit/nla/training';
 import { plainQuantizer, tf } from '@nlakit/ops';
 import { openModelFolder } from '@nlakit/safetensors';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Variable } from '@tensorflow/tfjs-core';
@@ -66,20 +67,24 @@ export async function logitsOf(model: Model, input: ForwardInput): Promise<Float
 }
 
 /** Next-token cross-entropy of every position whose token and next token are real, in order. */
-export function tokenLosses(model: Model, input: ForwardInput): Tensor1D {
+export function tokenLosses(model: Model, input: ForwardInput, output: ForwardOutput): Tensor1D {
   const { tokens, mask } = input;
   const real = (at: number): boolean => mask === undefined || mask[at] === 1;
   const sources = Array.from(tokens.keys()).filter((at) => (at + 1) % input.length !== 0 && real(at) && real(at + 1));
   const targets = Int32Array.from(sources, (at) => tokens[at + 1] ?? 0);
   return tf.tidy(() => {
-    const final = tf.reshape<tf.Rank.R2>(model.forward(input).final as Tensor, [-1, model.spec.dModel]);
+    const final = tf.reshape<tf.Rank.R2>(output.final as Tensor, [-1, model.spec.dModel]);
     return model.head.crossEntropy(tf.gather<Tensor2D>(final, tf.tensor1d(sources, 'int32')), targets);
   });
 }
 
-/** Mean of {@link tokenLosses}. */
-export function meanLoss(model: Model, input: ForwardInput): Scalar {
-  return tf.tidy(() => tf.mean<Scalar>(tokenLosses(model, input)));
+/** {@link tokenLosses} of a pass, and their mean. */
+export async function lossesOf(model: Model, input: ForwardInput): Promise<{ readonly tokens: Float32Array; readonly mean: number }> {
+  const [tokens, mean] = tf.tidy(() => {
+    const losses = tokenLosses(model, input, model.forward(input));
+    return [losses, tf.mean(losses)] as const;
+  });
+  return { tokens: await values(tokens), mean: (await values(mean))[0] ?? NaN };
 }
 
 /** The values of a tensor, which is then disposed. */
@@ -89,18 +94,19 @@ export async function values(tensor: Tensor): Promise<Float32Array> {
   return read.slice();
 }
 
-/** A loss and its gradients by name. */
-export interface Gradients {
-  readonly loss: number;
-  readonly gradients: ReadonlyMap<string, Float32Array>;
-}
-
-/** Gradients of a scalar with respect to variables. */
-export async function gradientsOf(variables: ReadonlyMap<string, Variable>, loss: () => Scalar): Promise<Gradients> {
-  const { value, grads } = tf.variableGrads(loss, [...variables.values()]);
-  const gradients = new Map<string, Float32Array>();
-  for (const [name, variable] of variables) gradients.set(name, await values(grads[variable.name] as Tensor));
-  return { loss: (await values(value))[0] ?? NaN, gradients };
+/**
+ * The mean loss of a pass and its gradients with respect to variables, as trainers compute them.
+ *
+ * @param recompute keeps only what one block hands to the next and computes the rest again in the backward pass
+ */
+export function gradientsOf(
+  model: Model,
+  variables: ReadonlyMap<string, Variable>,
+  input: ForwardInput,
+  recompute = false,
+): Promise<LossAndGradients> {
+  const loss = (output: ForwardOutput): Scalar => tf.tidy(() => tf.mean<Scalar>(tokenLosses(model, input, output)));
+  return lossAndGradients(model, variables, { input, loss }, recompute);
 }
 
 /** The trainable weights of a model by checkpoint name. */

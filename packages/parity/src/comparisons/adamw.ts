@@ -4,7 +4,7 @@ import { maxAbsolute, type Comparison, type Measurement } from '../comparison.js
 import { readGolden } from '../fixtures.js';
 import { goldenFloats, type GoldenTensor } from '../numbers.js';
 import type { ParityContext } from '../parity-context.js';
-import { gradientsOf, meanLoss, passOver } from '../tiny-model.js';
+import { gradientsOf, passOver } from '../tiny-model.js';
 import { arraysByPeftName, goldenAdapter, variablesByPeftName } from './lora.js';
 import { references, tolerances } from './references.js';
 
@@ -62,7 +62,7 @@ async function train(context: ParityContext, golden: AdamWGolden) {
   try {
     model.adapt(attached.adapter);
     for (const ids of golden.ids_per_step) {
-      const { loss, gradients } = await gradientsOf(variablesByPeftName(host, attached), () => meanLoss(model, passOver(ids)));
+      const { loss, gradients } = await gradientsOf(model, variablesByPeftName(host, attached), passOver(ids), true);
       losses.push(loss);
       optimizer.step(tensors, gradients, lr);
       attached.upload();

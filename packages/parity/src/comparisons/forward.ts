@@ -5,7 +5,7 @@ import { readGolden, tinyConfig, withText } from '../fixtures.js';
 import { goldenFloats, maxDifference, relativeDifference, type GoldenTensor } from '../numbers.js';
 import type { ParityContext } from '../parity-context.js';
 import { syntheticTensors } from '../synthetic-weights.js';
-import { goldenIds, logitsOf, meanLoss, passOver, tinyModel, tokenLosses, values } from '../tiny-model.js';
+import { goldenIds, logitsOf, lossesOf, passOver, tinyModel, values } from '../tiny-model.js';
 import { references, tolerances } from './references.js';
 
 interface ForwardGolden {
@@ -36,11 +36,12 @@ export function forwardComparisons(): Comparison[] {
     });
   const logits = (context: ParityContext): Promise<Float32Array> =>
     context.once('forward logits', async () => logitsOf(await context.model('packed'), input));
+  const losses = (context: ParityContext) => context.once('forward losses', async () => lossesOf(await context.model('packed'), input));
   const twoHeads = (context: ParityContext): Promise<{ logits: Float32Array; loss: number }> =>
     context.once('forward, two key/value heads', async () => {
       const config = withText(tinyConfig(), { num_key_value_heads: 2 });
       const model = await tinyModel({ config, tensors: syntheticTensors(config) });
-      const measured = { logits: await logitsOf(model, input), loss: (await values(meanLoss(model, input)))[0] ?? NaN };
+      const measured = { logits: await logitsOf(model, input), loss: (await lossesOf(model, input)).mean };
       model.dispose();
       return measured;
     });
@@ -80,14 +81,14 @@ export function forwardComparisons(): Comparison[] {
       comparison: 'loss of every position',
       quantity: maxAbsolute,
       tolerance: tolerances.tokenLoss,
-      run: async (context) => ({ maxError: maxDifference(await values(tokenLosses(await context.model('packed'), input)), golden.nll) }),
+      run: async (context) => ({ maxError: maxDifference((await losses(context)).tokens, golden.nll) }),
     },
     {
       ...common,
       comparison: 'mean loss',
       quantity: maxAbsolute,
       tolerance: tolerances.loss,
-      run: async (context) => ({ maxError: maxDifference(await values(meanLoss(await context.model('packed'), input)), [golden.loss]) }),
+      run: async (context) => ({ maxError: Math.abs((await losses(context)).mean - golden.loss) }),
     },
     ...logitsComparisons(common, ', two key/value heads', golden.kv_heads_2.logits, async (context) => (await twoHeads(context)).logits),
     {

@@ -2,7 +2,7 @@ import { maxRelative, type Comparison } from '../comparison.js';
 import { readGolden } from '../fixtures.js';
 import { goldenFloats, l2Norm, relativeDifference, worstOf, type GoldenTensor } from '../numbers.js';
 import type { ParityContext } from '../parity-context.js';
-import { goldenIds, gradientsOf, meanLoss, parametersOf, passOver, type Gradients } from '../tiny-model.js';
+import { goldenIds, gradientsOf, parametersOf, passOver } from '../tiny-model.js';
 import { references, tolerances } from './references.js';
 
 interface GradientGolden {
@@ -15,32 +15,36 @@ const common = { group: 'gradients', reference: references.transformers, place: 
 /** Gradients of the loss with respect to the weights of the model, donors of keys and values among them. */
 export function gradientComparisons(): Comparison[] {
   const golden = readGolden<GradientGolden>('model', 'gradients.json');
-  const measured = (context: ParityContext): Promise<Gradients> =>
-    context.once('weight gradients', async () => {
+  const measured = (context: ParityContext, recompute = false) =>
+    context.once(`weight gradients ${recompute}`, async () => {
       const model = await context.model('trainable');
-      return gradientsOf(parametersOf(model), () => meanLoss(model, passOver(goldenIds)));
+      return gradientsOf(model, parametersOf(model), passOver(goldenIds), recompute);
     });
+  const names = `${Object.keys(golden.gradients).length} weights`;
+  const allNames = `${Object.keys(golden.l2_norms_of_all_gradients).length} weights`;
   return [
-    {
-      ...common,
-      comparison: `${Object.keys(golden.gradients).length} weights, every entry`,
-      quantity: maxRelative,
-      tolerance: tolerances.gradient,
-      async run(context) {
-        const { gradients } = await measured(context);
-        return gradientErrors(gradients, golden.gradients);
+    ...[false, true].flatMap((recompute): Comparison[] => [
+      {
+        ...common,
+        comparison: `${names}, every entry${recomputed(recompute)}`,
+        quantity: maxRelative,
+        tolerance: tolerances.gradient,
+        async run(context) {
+          const { gradients } = await measured(context, recompute);
+          return gradientErrors(gradients, golden.gradients);
+        },
       },
-    },
-    {
-      ...common,
-      comparison: `${Object.keys(golden.l2_norms_of_all_gradients).length} weights, Euclidean norm`,
-      quantity: normError,
-      tolerance: tolerances.gradient,
-      async run(context) {
-        const { gradients } = await measured(context);
-        return normErrors(gradients, golden.l2_norms_of_all_gradients);
+      {
+        ...common,
+        comparison: `${allNames}, Euclidean norm${recomputed(recompute)}`,
+        quantity: normError,
+        tolerance: tolerances.gradient,
+        async run(context) {
+          const { gradients } = await measured(context, recompute);
+          return normErrors(gradients, golden.l2_norms_of_all_gradients);
+        },
       },
-    },
+    ]),
     {
       ...common,
       reference: references.float64,
@@ -53,6 +57,11 @@ export function gradientComparisons(): Comparison[] {
       },
     },
   ];
+}
+
+/** Suffix for gradients whose activations were computed again in the backward pass. */
+export function recomputed(recompute: boolean): string {
+  return recompute ? ', recomputed block by block' : '';
 }
 
 /** How norms are compared. */

@@ -5,7 +5,7 @@ import { maxAbsolute, maxRelative, type Comparison } from '../comparison.js';
 import { readGolden } from '../fixtures.js';
 import { goldenFloats, relativeDifference, type GoldenTensor } from '../numbers.js';
 import type { ParityContext } from '../parity-context.js';
-import { goldenIds, gradientsOf, logitsOf, meanLoss, passOver, type Gradients } from '../tiny-model.js';
+import { goldenIds, gradientsOf, logitsOf, passOver } from '../tiny-model.js';
 import { logitsComparisons } from './forward.js';
 import { references, tolerances } from './references.js';
 
@@ -35,13 +35,12 @@ export function injectionComparisons(): Comparison[] {
   ] as const;
 
   return conventions.flatMap(({ perLayerIds, suffix, expected }) => {
-    const measured = (context: ParityContext): Promise<Gradients> =>
+    const measured = (context: ParityContext) =>
       context.once(`injection ${perLayerIds}`, async () => {
         const model = await context.model('packed');
         const injected: Variable = tf.tidy(() => tf.variable(tf.tensor1d(vector)));
-        const result = await gradientsOf(new Map([['vector', injected]]), () =>
-          meanLoss(model, inputWith(perLayerIds, injected as unknown as Tensor1D)),
-        );
+        const input = inputWith(perLayerIds, injected as unknown as Tensor1D);
+        const result = await gradientsOf(model, new Map([['vector', injected]]), input);
         injected.dispose();
         return result;
       });

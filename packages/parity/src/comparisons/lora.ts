@@ -1,13 +1,14 @@
 import { attach, loraParameters, peftNames, readAdapter, type AttachedLora, type LoraHost } from '@nlakit/lora';
 import type { Model } from '@nlakit/core';
+import type { LossAndGradients } from '@nlakit/nla/training';
 import type { Variable } from '@tensorflow/tfjs-core';
 import { maxAbsolute, maxRelative, type Comparison } from '../comparison.js';
 import { fixture, readGolden } from '../fixtures.js';
 import { type GoldenTensor } from '../numbers.js';
 import type { ParityContext } from '../parity-context.js';
-import { goldenIds, gradientsOf, logitsOf, meanLoss, passOver, type Gradients } from '../tiny-model.js';
+import { goldenIds, gradientsOf, logitsOf, passOver } from '../tiny-model.js';
 import { logitsComparisons } from './forward.js';
-import { gradientErrors } from './gradients.js';
+import { gradientErrors, recomputed } from './gradients.js';
 import { references, tolerances } from './references.js';
 
 interface LoraGolden {
@@ -20,15 +21,15 @@ const input = passOver(goldenIds);
 const common = { group: 'lora', reference: references.peft, place: 'backend' } as const;
 
 /** Logits, loss and gradients with an adapter. */
-export interface AdapterMeasurement extends Gradients {
+export interface AdapterMeasurement extends LossAndGradients {
   readonly logits: Float32Array;
 }
 
 /** An adapter as PEFT saved it (rank 4, alpha 8, 36 linears), on the tiny model. */
 export function loraComparisons(): Comparison[] {
   const golden = readGolden<LoraGolden>('model', 'lora.json');
-  const measured = (context: ParityContext): Promise<AdapterMeasurement> =>
-    context.once('adapter', async () => measureWithAdapter(await context.model('packed')));
+  const measured = (context: ParityContext, recompute = false): Promise<AdapterMeasurement> =>
+    context.once(`adapter ${recompute}`, async () => measureWithAdapter(await context.model('packed'), recompute));
   return [
     ...logitsComparisons(common, '', golden.logits, async (context) => (await measured(context)).logits),
     {
@@ -38,13 +39,13 @@ export function loraComparisons(): Comparison[] {
       tolerance: tolerances.loss,
       run: async (context) => ({ maxError: Math.abs((await measured(context)).loss - golden.loss) }),
     },
-    {
+    ...[false, true].map((recompute): Comparison => ({
       ...common,
-      comparison: `gradients of ${Object.keys(golden.gradients).length} matrices, every entry`,
+      comparison: `gradients of ${Object.keys(golden.gradients).length} matrices, every entry${recomputed(recompute)}`,
       quantity: maxRelative,
       tolerance: tolerances.gradient,
-      run: async (context) => gradientErrors((await measured(context)).gradients, golden.gradients),
-    },
+      run: async (context) => gradientErrors((await measured(context, recompute)).gradients, golden.gradients),
+    })),
   ];
 }
 
@@ -65,13 +66,13 @@ export function variablesByPeftName(host: LoraHost, attached: AttachedLora): Rea
 }
 
 /** Runs the golden sequence with the golden adapter attached. */
-export async function measureWithAdapter(model: Model): Promise<AdapterMeasurement> {
+export async function measureWithAdapter(model: Model, recompute = false): Promise<AdapterMeasurement> {
   const host = await goldenAdapter(model);
   const attached = attach(host);
   try {
     model.adapt(attached.adapter);
     const logits = await logitsOf(model, input);
-    return { logits, ...(await gradientsOf(variablesByPeftName(host, attached), () => meanLoss(model, input))) };
+    return { logits, ...(await gradientsOf(model, variablesByPeftName(host, attached), input, recompute)) };
   } finally {
     model.adapt(null);
     attached.dispose();

@@ -6,7 +6,7 @@ import { maxAbsolute, type Comparison } from '../comparison.js';
 import { fixture, readGolden, tinyConfig } from '../fixtures.js';
 import { goldenFloats, maxDifference, worstOf, type GoldenTensor } from '../numbers.js';
 import type { ParityContext } from '../parity-context.js';
-import { goldenIds, logitsOf, meanLoss, noTokenizer, passOver, values } from '../tiny-model.js';
+import { goldenIds, logitsOf, lossesOf, noTokenizer, passOver, values } from '../tiny-model.js';
 import { logitsComparisons } from './forward.js';
 import { normError, normErrors } from './gradients.js';
 import { measureWithAdapter, type AdapterMeasurement } from './lora.js';
@@ -49,7 +49,7 @@ function variantComparisons(variant: string, expected: Nf4Case, suffix: string):
       const model = await quantisedModel(variant);
       try {
         const logits = await logitsOf(model, input);
-        const loss = (await values(meanLoss(model, input)))[0] ?? NaN;
+        const loss = (await lossesOf(model, input)).mean;
         return { logits, loss, adapted: await measureWithAdapter(model) };
       } finally {
         model.dispose();

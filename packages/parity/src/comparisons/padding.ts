@@ -4,7 +4,7 @@ import { maxAbsolute, maxRelative, type Comparison } from '../comparison.js';
 import { readGolden } from '../fixtures.js';
 import { goldenFloats, maxDifference, type GoldenTensor } from '../numbers.js';
 import type { ParityContext } from '../parity-context.js';
-import { goldenIds, gradientsOf, logitsOf, meanLoss, parametersOf, vocabulary, type Gradients } from '../tiny-model.js';
+import { goldenIds, gradientsOf, logitsOf, parametersOf, vocabulary } from '../tiny-model.js';
 import { gradientErrors } from './gradients.js';
 import { references, tolerances } from './references.js';
 
@@ -32,12 +32,12 @@ export function paddingComparisons(): Comparison[] {
       mask: Uint8Array.from(expected.attention_mask.flat()),
     };
     const [, mask = []] = expected.attention_mask;
-    const measured = (context: ParityContext): Promise<Gradients> =>
+    const measured = (context: ParityContext) =>
       context.once(`padding ${side}`, async () => {
         const model = await context.model('trainable');
         const parameters = parametersOf(model);
         const chosen = new Map(Object.keys(expected.gradients).map((name) => [name, parameters.get(name) as Variable]));
-        return gradientsOf(chosen, () => meanLoss(model, input));
+        return gradientsOf(model, chosen, input);
       });
     return [
       {
