@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { isNlaError } from '@nlakit/core';
 import { describe, expect, it } from 'vitest';
 import { parseHeader } from './header.js';
+import { openSafetensors } from './open.js';
 
 type Case = { readonly hex: string; readonly result_safetensors_0_8_0: string };
 const cases = JSON.parse(readFileSync(new URL('./__fixtures__/safetensors-cases.json', import.meta.url), 'utf8')) as Record<string, Case>;
@@ -57,6 +61,31 @@ describe('parseHeader on the files judged by safetensors 0.8.0', () => {
     const code = codeOf(() => parseHeader(bytes, bytes.byteLength));
     const accepted = one.result_safetensors_0_8_0.startsWith('OK');
     expect(code).toBe(stricter.get(name) ?? (accepted ? 'accepted' : expectedCode(name, one.result_safetensors_0_8_0)));
+  });
+
+  it('judges them from disk as it does from memory, and names the file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'nlakit-header-'));
+    try {
+      for (const [index, [name, one]] of Object.entries(cases).entries()) {
+        const bytes = Buffer.from(one.hex, 'hex');
+        const file = join(folder, `${index}.safetensors`);
+        await writeFile(file, bytes);
+        const found = await openSafetensors(file).then(
+          async (opened) => {
+            for (const tensor of opened.names()) expect((await opened.bytes(tensor)).shape).toBeDefined();
+            await opened.close();
+            return 'accepted';
+          },
+          (error: unknown) => {
+            expect(isNlaError(error) && error.details.file).toBe(file);
+            return isNlaError(error) ? error.code : '';
+          },
+        );
+        expect(`${name}: ${found}`).toBe(`${name}: ${codeOf(() => parseHeader(bytes, bytes.byteLength))}`);
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });
 

@@ -1,10 +1,10 @@
 import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { NlaError } from '@nlakit/core';
+import { NlaError, type Warning } from '@nlakit/core';
 import type { TensorInfo } from './header.js';
 import { openSafetensors } from './open.js';
 import type { SafetensorsFile } from './safetensors-file.js';
-import { parseStrictJson } from './strict-json.js';
+import { JsonNumber, parseStrictJson } from './strict-json.js';
 
 const single = 'model.safetensors';
 const index = 'model.safetensors.index.json';
@@ -12,11 +12,15 @@ const index = 'model.safetensors.index.json';
 /**
  * Opens the weights of a model folder: `model.safetensors`, or else the shards that `model.safetensors.index.json` names. Every
  * name of the index must be in the shard it names and every tensor of a shard in the index; shards are plain file names beside
- * the index. The index' `total_size` is not compared: it is wrong in many published models.
+ * the index. A `total_size` that is not the bytes of all tensors is only told to `onWarning` (`W_SAFETENSORS_TOTAL_SIZE`): it is wrong in
+ * many published models, and nothing is read by it.
  *
  * Throws `E_SAFETENSORS_FOLDER` (neither file), `E_SAFETENSORS_INDEX` (unsound index) and the errors of {@link openSafetensors}.
  */
-export async function openModelFolder(folder: string): Promise<SafetensorsFile> {
+export async function openModelFolder(
+  folder: string,
+  { onWarning }: { readonly onWarning?: (warning: Warning) => void } = {},
+): Promise<SafetensorsFile> {
   if (await exists(path.join(folder, single))) return openSafetensors(path.join(folder, single));
   const indexFile = path.join(folder, index);
   if (!(await exists(indexFile))) {
@@ -28,7 +32,7 @@ export async function openModelFolder(folder: string): Promise<SafetensorsFile> 
       kind: 'input',
     });
   }
-  const shardOf = parseIndex(
+  const { shardOf, totalSize } = parseIndex(
     await readFile(indexFile).catch((cause: unknown) => {
       throw unsound(
         indexFile,
@@ -61,6 +65,13 @@ export async function openModelFolder(folder: string): Promise<SafetensorsFile> 
           );
         }
       }
+    }
+    const size = [...tensors.values()].reduce((sum, { begin, end }) => sum + end - begin, 0);
+    if (totalSize !== undefined && totalSize !== size) {
+      onWarning?.({
+        code: 'W_SAFETENSORS_TOTAL_SIZE',
+        message: `${indexFile} says total_size ${totalSize}, but the tensors have ${size} bytes together. The shards are complete all the same.`,
+      });
     }
     return together(folder, shardOf, shards, tensors);
   } catch (error) {
@@ -102,7 +113,7 @@ function together(
   };
 }
 
-function parseIndex(bytes: Uint8Array, file: string): Map<string, string> {
+function parseIndex(bytes: Uint8Array, file: string): { readonly shardOf: Map<string, string>; readonly totalSize: number | undefined } {
   let root;
   try {
     root = parseStrictJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
@@ -123,7 +134,9 @@ function parseIndex(bytes: Uint8Array, file: string): Map<string, string> {
     }
     shardOf.set(name, shard);
   }
-  return shardOf;
+  const metadata = root instanceof Map ? (root.get('metadata') as unknown) : undefined;
+  const total: unknown = metadata instanceof Map ? metadata.get('total_size') : undefined;
+  return { shardOf, totalSize: total instanceof JsonNumber ? Number(total.text) : undefined };
 }
 
 /** A shard stands beside the index: nothing that could lead elsewhere. */

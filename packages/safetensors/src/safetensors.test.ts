@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { isNlaError, type NlaError } from '@nlakit/core';
+import { isNlaError, type NlaError, type Warning } from '@nlakit/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bitsOf, dtypes } from './dtypes.js';
@@ -186,6 +186,83 @@ describe('ranged reads', () => {
     await opened.close();
   });
 
+  it('reads any rows of any tensor as if it had read the whole', async () => {
+    const file = path.join(folder, 'any-rows.safetensors');
+    const shaped = fc.record({
+      dtype: fc.constantFrom('F32', 'BF16', 'F16'),
+      rows: fc.integer({ min: 1, max: 6 }),
+      inner: fc.array(fc.nat(4), { maxLength: 2 }),
+      from: fc.double({ min: 0, max: 1, noNaN: true }),
+      to: fc.double({ min: 0, max: 1, noNaN: true }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(shaped, { minLength: 1, maxLength: 4 }), async (tensors) => {
+        const width = (inner: readonly number[]): number => inner.reduce((a, b) => a * b, 1);
+        const entries = tensors.map(({ dtype, rows, inner }, t): [string, TensorEntry] => [
+          `t${t}`,
+          { dtype, shape: [rows, ...inner], data: Float32Array.from({ length: rows * width(inner) }, (_, i) => i - 7 * t) },
+        ]);
+        await writeSafetensors(file, entries);
+        const opened = await openSafetensors(file);
+        const stored = await readFile(file);
+        for (const [t, { rows, inner, from, to }] of tensors.entries()) {
+          const [start, end] = [from, to].map((part) => Math.floor(part * rows)).sort((a, b) => a - b) as [number, number];
+          const whole = await opened.float32(`t${t}`);
+          expect(whole).toEqual(entries[t]?.[1].data);
+          expect(await opened.rows(`t${t}`, start, end - start)).toEqual(whole.slice(start * width(inner), end * width(inner)));
+          const { position, bytes } = opened.locate(`t${t}`);
+          expect(new Uint8Array(stored.subarray(position, position + bytes))).toEqual((await opened.bytes(`t${t}`)).data);
+        }
+        await opened.close();
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it.skipIf(process.platform === 'win32')('reads no more of a file of 13 GB than it is asked for', async () => {
+    // A sparse file: only the header and three places are on the disk.
+    const file = path.join(folder, 'huge.safetensors');
+    const [rows, width] = [262_144, 8_960];
+    const [tableBytes, blobBytes] = [rows * width * 2, 8 * 2 ** 30];
+    const entry = (dtype: string, shape: number[], begin: number, end: number) => ({ dtype, shape, data_offsets: [begin, end] });
+    const text = JSON.stringify({
+      table: entry('BF16', [rows, width], 0, tableBytes),
+      blob: entry('U8', [blobBytes], tableBytes, tableBytes + blobBytes),
+      last: entry('F32', [2], tableBytes + blobBytes, tableBytes + blobBytes + 8),
+    });
+    const head = Buffer.alloc(8 + Math.ceil(text.length / 8) * 8, ' ');
+    head.writeBigUInt64LE(BigInt(head.length - 8));
+    head.write(text, 8);
+    const handle = await open(file, 'w');
+    await handle.truncate(head.length + tableBytes + blobBytes + 8);
+    await handle.write(head, 0, head.length, 0);
+    // The last two values of the table, beyond 4 GiB, and the last tensor, beyond 12.
+    await handle.write(Uint8Array.of(0x80, 0x3f, 0x00, 0xc0), 0, 4, head.length + tableBytes - 4);
+    await handle.write(Uint8Array.of(1, 2, 3), 0, 3, head.length + tableBytes + 7 * 2 ** 30);
+    await handle.write(new Uint8Array(Float32Array.of(2.5, -1).buffer), 0, 8, head.length + tableBytes + blobBytes);
+    await handle.close();
+
+    const bytesRead = async (): Promise<number> =>
+      process.platform === 'linux' ? Number(/rchar: (\d+)/.exec(await readFile('/proc/self/io', 'utf8'))?.[1]) : 0;
+    const resident = process.memoryUsage().rss;
+    const before = await bytesRead();
+    const opened = await openSafetensors(file);
+    const row = await opened.rows('table', rows - 1, 1);
+    expect(row).toHaveLength(width);
+    expect([...row.subarray(-3)]).toEqual([0, 1, -2]);
+    expect(await opened.float32('last')).toEqual(Float32Array.of(2.5, -1));
+    let at = 0;
+    for await (const piece of opened.stream('blob', 2 ** 20)) {
+      at += piece.byteLength;
+      if (at === 4 * 2 ** 20) break;
+    }
+    const { position } = opened.locate('blob');
+    expect(position).toBe(head.length + tableBytes);
+    await opened.close();
+    expect((await bytesRead()) - before).toBeLessThan(5 * 2 ** 20);
+    expect(process.memoryUsage().rss - resident).toBeLessThan(200 * 2 ** 20);
+  });
+
   it('names the path of what cannot be opened', async () => {
     const missing = path.join(folder, 'missing.safetensors');
     const error = await failure(() => openSafetensors(missing));
@@ -222,7 +299,25 @@ describe('openModelFolder', () => {
     expect(await sharded.float32('b')).toEqual(Float32Array.of(2));
     expect(await sharded.rows('a', 0, 1)).toEqual(Float32Array.of(1));
     expect((await failure(() => sharded.float32('c'))).code).toBe('E_SAFETENSORS_TENSOR_NOT_FOUND');
+    expect(sharded.locate('b').file).toBe(path.join(folder, 'shards', 'model-2.safetensors'));
     await sharded.close();
+  });
+
+  it.each([
+    [4, []],
+    [5, ['W_SAFETENSORS_TOTAL_SIZE']],
+    [undefined, []],
+  ])('warns of a total_size that is not that of the tensors, and opens the model: %s', async (totalSize, expected) => {
+    const place = await model(`total-${totalSize}`, {
+      'm.safetensors': one('a', 1),
+      'model.safetensors.index.json': JSON.stringify({ metadata: { total_size: totalSize }, weight_map: { a: 'm.safetensors' } }),
+    });
+    const warnings: Warning[] = [];
+    const opened = await openModelFolder(place, { onWarning: (warning) => warnings.push(warning) });
+    expect(await opened.float32('a')).toEqual(Float32Array.of(1));
+    await opened.close();
+    expect(warnings.map(({ code }) => code)).toEqual(expected);
+    if (totalSize === 5) expect(warnings[0]?.message).toMatch(/index\.json says total_size 5, .* 4 bytes/);
   });
 
   it.each([
@@ -287,7 +382,7 @@ describe('atomicWriteFile', () => {
     const place = path.join(folder, 'full');
     await mkdir(place);
     await symlink('/dev/full', path.join(place, 'disk'));
-    const full = await import('node:fs/promises').then(({ open }) => open(path.join(place, 'disk'), 'w'));
+    const full = await open(path.join(place, 'disk'), 'w');
     const cause = await full.write('x').catch((error: unknown) => error);
     await full.close();
     const source = (async function* () {

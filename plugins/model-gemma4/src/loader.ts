@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { NlaError, type JsonValue, type ModelLoader, type ModelSource, type ModelSpec, type Quantizer } from '@nlakit/core';
+import { NlaError, type JsonValue, type ModelLoader, type ModelSource, type ModelSpec, type Quantizer, type Warning } from '@nlakit/core';
 import { openModelFolder } from '@nlakit/safetensors';
 import { parseGemma4Config } from './config.js';
 import { describeGemma4, gemma4FromSource, type Gemma4Model, type Gemma4Options, type ScaleDtype } from './gemma4-model.js';
@@ -21,6 +21,8 @@ export interface Gemma4LoaderOptions {
   readonly layer?: number;
   readonly scaleDtype?: ScaleDtype;
   readonly residentBytes?: NonNullable<Gemma4Options['residentBytes']>;
+  /** Told of what is odd about a checkpoint that is loaded, and does no harm. */
+  readonly onWarning?: (warning: Warning) => void;
 }
 
 /** A loader that makes {@link Gemma4Model}s. */
@@ -71,7 +73,7 @@ export function createGemma4Loader(options: Gemma4LoaderOptions): Gemma4Loader {
     async load(source) {
       const { folder, ...rest } = await open(source);
       const tokenizer = await readTokenizer(folder);
-      const file = await openModelFolder(folder);
+      const file = await openModelFolder(folder, options);
       try {
         return await gemma4FromSource(checkpointSource(file), {
           ...rest,

@@ -28,6 +28,7 @@ export const plugin: Plugin<'model', Gemma4PluginOptions> = definePlugin({
       scaleDtype,
       quantizer: context.use('quantizer'),
       baseFolder: context.baseFolder,
+      onWarning: ({ message }) => context.log.warn(message),
       ...(layer === undefined ? {} : { layer }),
     });
   },

@@ -1,6 +1,6 @@
 import { copyFile, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { NlaError } from '@nlakit/core';
+import { NlaError, type Warning } from '@nlakit/core';
 import { atomicWriteFile, decodeF16, openModelFolder, writeSafetensors, type SafetensorsFile, type TensorEntry } from '@nlakit/safetensors';
 import { quantizationConfig, toBitsandbytes } from './bitsandbytes.js';
 import type { StorageDtype } from './nf4-array.js';
@@ -26,6 +26,8 @@ export interface QuantizeCheckpointOptions {
   readonly maxShardBytes?: number;
   /** Called with the bytes of source tensors that are done, of how many. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** Told of what is odd about the source and does no harm. */
+  readonly onWarning?: (warning: Warning) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -63,7 +65,7 @@ const weightFile = /\.(safetensors|bin|pt|pth|ckpt|h5|msgpack|gguf|onnx|npz)$|\.
 export async function quantizeCheckpoint(options: QuantizeCheckpointOptions): Promise<QuantizedCheckpoint> {
   const { source, out, linears } = options;
   const config = await readConfig(path.join(source, 'config.json'));
-  const file = await openModelFolder(source);
+  const file = await openModelFolder(source, options);
   const spoolPath = path.join(out, '.packed.tmp');
   try {
     checkLinears(file, linears, source);

@@ -45,6 +45,7 @@ export async function quantize(context: CommandContext, options: QuantizeOptions
       doubleQuant: options.doubleQuant === true,
       skippedModules,
       signal: io.signal,
+      onWarning: ({ message }) => log.warn(message),
       onProgress: (done, total) => log.progress({ task: 'quantize', done, total, unit: 'bytes' }),
       ...(options.computeDtype === undefined ? {} : { computeDtype: options.computeDtype }),
       ...(maxShardBytes === undefined ? {} : { maxShardBytes }),
