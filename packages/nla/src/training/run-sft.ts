@@ -63,6 +63,7 @@ const cursorSchema = z.object({
   optimizers: z.record(z.string(), z.object({ step: z.int().min(0), hyperparameters: z.record(z.string(), z.json()) })),
   /** sha256 of the adapter that training started from. */
   parent: z.string().optional(),
+  checkpointActivations: z.boolean(),
 });
 type Cursor = z.infer<typeof cursorSchema>;
 
@@ -108,7 +109,9 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
     }
     for (const event of task.announcements ?? []) yield event;
     const size = largestMicroBatch(task, recipe, context);
-    const checkpointActivations = chooseCheckpointing(recipe, context.model.spec, size, context.backend.capabilities);
+    // Chosen once for a training: the order of summation differs in the last bit, and a resumed run must give the same bytes.
+    const checkpointActivations =
+      saved?.checkpointActivations ?? chooseCheckpointing(recipe, context.model.spec, size, context.backend.capabilities);
     yield { type: 'plan', plan: planMemory(recipe, context.model.spec, size, checkpointActivations) };
     for (const warning of task.warnings) yield { type: 'warning', warning };
 
@@ -153,6 +156,7 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
           streamsAtStart,
           ...structuredClone(progress),
           optimizers: optimizer.facts(),
+          checkpointActivations,
           ...(task.parent === undefined ? {} : { parent: task.parent.sha256 }),
         } as unknown as JsonValue,
       },
