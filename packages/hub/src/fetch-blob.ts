@@ -6,7 +6,7 @@ import { fileBytes, type RepositoryCache } from './cache-layout.js';
 import { createContentHash, hashFile, type ContentHash, type ContentId } from './content-hash.js';
 import { acquireFileLock } from './file-lock.js';
 import { failureOfNetwork, failureOfResponse, HubFailure, pageOf, type Subject } from './hub-failure.js';
-import { authorization } from './hub-fetch.js';
+import { hubHeaders } from './hub-fetch.js';
 import { makeFolder } from './make-folder.js';
 import { withRetries, type RetryPolicy } from './with-retries.js';
 
@@ -21,6 +21,8 @@ export interface BlobRequest {
   readonly signal: AbortSignal;
   /** Told how many of the file's bytes are here; may go back when a part turns out to be wrong. */
   readonly onBytes: (bytes: number) => void;
+  /** Told once when another process is fetching the same content. */
+  readonly onWait: () => void;
 }
 
 /** Where a blob came from. */
@@ -44,7 +46,7 @@ export function partialFile(cache: RepositoryCache, etag: string): string {
  */
 export async function fetchBlob(request: BlobRequest): Promise<FetchedBlob> {
   const { cache, content, signal } = request;
-  const lock = await acquireFileLock(cache.lock(content.etag), signal);
+  const lock = await acquireFileLock(cache.lock(content.etag), signal, request.onWait);
   try {
     const blob = cache.blob(content.etag);
     if ((await fileBytes(blob)) === content.bytes) {
@@ -172,7 +174,7 @@ async function ask({ here, request }: Download, signal: AbortSignal): Promise<Re
   // `fetch` follows to the storage host, and leaves the token behind when the host changes.
   const response = await fetch(address, {
     headers: {
-      ...authorization(subject, address),
+      ...hubHeaders(subject, address),
       // A compressed answer could not be asked for in parts.
       'accept-encoding': 'identity',
       ...(here > 0 ? { range: `bytes=${here}-` } : {}),

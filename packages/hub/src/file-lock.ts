@@ -13,6 +13,8 @@ export interface FileLock {
   release(): Promise<void>;
 }
 
+/** How long to wait before saying so, in milliseconds. */
+const patience = 2_000;
 /** How often the holder shows that it lives, and how long a lock outlives the last sign, in milliseconds. */
 const heartbeat = 5_000;
 const staleAfter = 60_000;
@@ -24,14 +26,17 @@ interface Holder {
 }
 
 /**
- * Waits for a lock file and takes it. A lock whose process has ended, or which showed no life for a minute, is taken over. Throws the
+ * Waits for a lock file and takes it; `onWait` is called once if that takes more than a moment. A lock whose process has ended, or which showed no life for a minute, is taken over. Throws the
  * signal's reason, `E_WRITE`.
  */
-export async function acquireFileLock(file: string, signal: AbortSignal): Promise<FileLock> {
+export async function acquireFileLock(file: string, signal: AbortSignal, onWait: () => void): Promise<FileLock> {
   const holder: Holder = { token: randomUUID(), pid: process.pid, host: hostname() };
   await makeFolder(path.dirname(file));
+  let waited = 0;
   for (let wait = 20; !(await create(file, holder)); wait = Math.min(wait * 2, 500)) {
     if (await takeAway(file)) continue;
+    if (waited < patience && waited + wait >= patience) onWait();
+    waited += wait;
     await delay(wait, undefined, { signal }).catch(() => {
       signal.throwIfAborted();
     });

@@ -149,7 +149,7 @@ async function errorText(response: Response): Promise<string> {
 }
 
 /** Seconds or a date, as RFC 9110 section 10.2.3 has it, in milliseconds from now. */
-export function retryAfter(text: string | null, now = Date.now()): number | undefined {
+function retryAfter(text: string | null, now = Date.now()): number | undefined {
   if (text === null) return undefined;
   const milliseconds = /^\s*\d+(\.\d+)?\s*$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
   return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);

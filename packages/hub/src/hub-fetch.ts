@@ -1,3 +1,4 @@
+import manifest from '../package.json' with { type: 'json' };
 import { failureOfNetwork, failureOfResponse, HubFailure, type Subject } from './hub-failure.js';
 import { withRetries, type RetryPolicy } from './with-retries.js';
 
@@ -16,7 +17,7 @@ export function createHubFetch(subject: Subject, policy: RetryPolicy, signal: Ab
       try {
         response = await fetch(input, {
           ...init,
-          headers: { ...Object.fromEntries(new Headers(init?.headers)), ...authorization(subject, address) },
+          headers: { ...Object.fromEntries(new Headers(init?.headers)), ...hubHeaders(subject, address) },
           signal: AbortSignal.any([signal, timeout]),
         });
         if (!response.ok) throw await failureOfResponse(response, subject);
@@ -31,8 +32,9 @@ export function createHubFetch(subject: Subject, policy: RetryPolicy, signal: Ab
     });
 }
 
-/** The token for addresses of the Hub itself, and for no other. */
-export function authorization({ settings }: Subject, address: URL): Readonly<Record<string, string>> {
+/** Who asks, and the token for addresses of the Hub itself and for no other. */
+export function hubHeaders({ settings }: Subject, address: URL): Readonly<Record<string, string>> {
+  const agent = { 'user-agent': `nlakit-hub/${manifest.version}; node/${process.versions.node}` };
   const own = address.origin === new URL(settings.endpoint).origin;
-  return own && settings.token !== undefined ? { authorization: `Bearer ${settings.token}` } : {};
+  return own && settings.token !== undefined ? { ...agent, authorization: `Bearer ${settings.token}` } : agent;
 }

@@ -297,7 +297,11 @@ describe('pull', () => {
     expect(refused.message).not.toContain('hf_other');
     hub.clearRequests();
     expect((await pullHere({ token: 'hf_reader' }, 'owner/gated')).files).toHaveLength(wantedModelFiles.length);
-    for (const { host, authorized } of hub.requests) expect(authorized).toBe(host === 'hub');
+    for (const { host, authorized, headers } of hub.requests) {
+      expect(authorized).toBe(host === 'hub');
+      expect(headers['user-agent']).toMatch(/^nlakit-hub\//);
+      if (host === 'storage') expect(headers['accept-encoding']).toBe('identity');
+    }
     expect((await pullHere({ token: 'hf_reader' }, 'owner/private')).files).toHaveLength(wantedModelFiles.length);
     expect((await errorOf(pullHere({}, 'owner/private'))).code).toBe('E_HUB_REPOSITORY_NOT_FOUND');
     expect((await errorOf(pullHere({ token: 'hf_other' }, 'owner/none'))).code).toBe('E_HUB_REPOSITORY_NOT_FOUND');

@@ -150,6 +150,7 @@ async function pullFiles(reference: string, options: PullOptions, signal: AbortS
           here.set(file.path, bytes);
           report();
         },
+        onWait: () => options.onWarning?.(`W_HUB_WAITING: another process is fetching ${file.path}; waiting for it.`),
       });
       count.received += blob.receivedBytes;
       count.resumed += blob.resumedBytes;
@@ -192,7 +193,8 @@ async function findCommitFiles(
     if (missing.length > 0) throw offlineError(subject, missing, settings.offline);
     return { ...known, offline: true };
   }
-  const hubFetch = createHubFetch(subject, policy, signal);
+  // Who has everything need not wait long for a Hub that does not answer.
+  const hubFetch = createHubFetch(subject, complete ? { ...policy, attempts: Math.min(2, policy.attempts) } : policy, signal);
   try {
     const commit = await resolveCommit(subject, hubFetch);
     const listing = await readListing(cache, commit);

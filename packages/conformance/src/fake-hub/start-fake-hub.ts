@@ -18,6 +18,7 @@ export interface FakeRequest {
   readonly method: string;
   readonly path: string;
   readonly range: string | undefined;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** Whether a token came with it. */
   readonly authorized: boolean;
   readonly fault: Fault | undefined;
@@ -107,6 +108,7 @@ export async function startFakeHub(options: FakeHubOptions = {}): Promise<FakeHu
       method,
       path: url.pathname,
       range,
+      headers: message.headers,
       authorized: message.headers.authorization !== undefined,
       fault,
       status: 0,
