@@ -1,4 +1,6 @@
 import { blockOutput } from '@nlakit/core';
+import { stateNames } from '@nlakit/model-gemma4';
+import { tf } from '@nlakit/ops';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { maxAbsolute, maxRelative, type Comparison } from '../comparison.js';
 import { readGolden, tinyConfig, withText } from '../fixtures.js';
@@ -10,6 +12,8 @@ import { references, tolerances } from './references.js';
 
 interface ForwardGolden {
   readonly scaled_embeddings: GoldenTensor;
+  /** `[position, block, width]` */
+  readonly pli: GoldenTensor;
   readonly layer_outputs: readonly GoldenTensor[];
   readonly final_norm_output: GoldenTensor;
   readonly logits: GoldenTensor;
@@ -55,6 +59,23 @@ export function forwardComparisons(): Comparison[] {
       async run(context) {
         const rows = await (await context.model('packed')).embed(goldenIds);
         return { maxError: maxDifference(rows, goldenFloats(golden.scaled_embeddings)) };
+      },
+    },
+    {
+      ...common,
+      comparison: 'per-layer inputs of all blocks',
+      quantity: maxAbsolute,
+      tolerance: tolerances.layerOutput,
+      async run(context) {
+        const model = await context.model('packed');
+        const stacked = tf.tidy(() => {
+          const state = model.segments(input)[0]?.run({}) ?? {};
+          return tf.stack(
+            golden.layer_outputs.map((_, block) => state[stateNames.perLayer(block)] as Tensor),
+            1,
+          );
+        });
+        return { maxError: maxDifference(await values(stacked), goldenFloats(golden.pli)) };
       },
     },
     ...golden.layer_outputs.map((expected, index): Comparison => ({
