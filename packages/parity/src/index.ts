@@ -3,6 +3,7 @@ export * from './backends.js';
 export * from './comparison.js';
 export * from './machine-facts.js';
 export * from './parity-context.js';
+export * from './parity-results.js';
 export * from './parity-row.js';
 export * from './parity-table.js';
 export * from './repository.js';
