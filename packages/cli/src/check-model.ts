@@ -1,5 +1,5 @@
 import { isNlaError, NlaError } from '@nlakit/core';
-import { createRunParts, readConfig, silentLogger, type ConfigOverride, type RunPreparation } from '@nlakit/run';
+import { readConfig, silentLogger, startParts, type ConfigOverride, type RunParts, type RunPreparation } from '@nlakit/run';
 import { formatBytes } from './format-bytes.js';
 import { planMemory } from './plan-memory.js';
 
@@ -16,19 +16,14 @@ export interface ModelCheck {
  * of the backend. A model that is not on this machine is a note: configs are also written where they will not run.
  */
 export async function checkModel(file: string, preparation: RunPreparation, overrides: readonly ConfigOverride[]): Promise<ModelCheck> {
-  const { plugins, resolved, configFolder } = preparation;
-  const parts = createRunParts({
-    plugins,
-    seed: 0,
-    baseFolder: configFolder,
-    signal: new AbortController().signal,
-    log: silentLogger,
-  });
+  const { plugins, resolved } = preparation;
+  let parts: RunParts | undefined;
   const placed = async (path: readonly string[], error: NlaError): Promise<ModelCheck> => {
     const place = (await readConfig(file, overrides)).place(path);
     return { path: path.join('.'), error: new NlaError(error.code, { ...error.details, ...place, kind: 'input' }) };
   };
   try {
+    ({ parts } = await startParts(preparation, { signal: new AbortController().signal, log: silentLogger }));
     if (plugins.trainers.av === undefined && plugins.trainers.ar === undefined) {
       await (await parts.loader()).describe();
       return {};
@@ -53,6 +48,6 @@ export async function checkModel(file: string, preparation: RunPreparation, over
     if (error.code === 'E_MODEL_LAYER') return await placed(['model', 'options', 'layer'], error);
     return await placed(/^E_(MODEL|TOKENIZER|SAFETENSORS)/.test(error.code) ? ['model', 'options', 'source'] : ['backend', 'use'], error);
   } finally {
-    await parts.dispose();
+    await parts?.dispose();
   }
 }

@@ -68,6 +68,13 @@ describe('directoryPublisher', () => {
     expect(findLeaks('see https://huggingface.co/home/x, and/or ./tmp/file, hf_transfer, /v1/models, a:/b')).toEqual([]);
   });
 
+  it.skipIf(process.platform !== 'linux')('comes back with an error from where nothing can be written', async () => {
+    await expect(publishAll('/proc/nla', release({ a: 'one' }))).rejects.toMatchObject({
+      code: 'E_PUBLISH_WRITE',
+      details: { file: '/proc/nla/someone/tiny/a', found: expect.stringContaining('ENOENT') },
+    });
+  });
+
   it('does not publish a file that changed after the plan', async () => {
     const root = await mkdtemp(join(tmpdir(), 'nla-publish-'));
     const file = join(root, 'weights.safetensors');

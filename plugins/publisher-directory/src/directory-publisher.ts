@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { basename, dirname, extname, join, resolve, sep } from 'node:path';
 import { isNlaError, NlaError, type PublishEvent, type PublishPlan, type Publisher, type Release, type ReleaseFile } from '@nlakit/core';
+import { makeFolder } from '@nlakit/run';
 import { findLeaks } from './leaks.js';
 
 /** Files that are read as text and searched for leaks; weights and pictures are not. */
@@ -135,7 +136,7 @@ async function hashFile(path: string): Promise<string> {
 async function copyAtomically(file: ReleaseFile, target: string, sha256: string): Promise<void> {
   const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
   try {
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     if ('content' in file.source) await writeFile(temporary, file.source.content);
     else await copyFile(file.source.file, temporary);
     const handle = await open(temporary, 'r+');
@@ -162,11 +163,12 @@ async function copyAtomically(file: ReleaseFile, target: string, sha256: string)
 }
 
 function writeFailure(path: string, cause: unknown): unknown {
-  if (isNlaError(cause)) return cause;
+  if (isNlaError(cause) && cause.code !== 'E_WRITE') return cause;
+  const found = isNlaError(cause) ? cause.details.found : undefined;
   return new NlaError('E_PUBLISH_WRITE', {
     message: 'This file cannot be written.',
     file: path,
-    found: cause instanceof Error ? cause.message : String(cause),
+    found: found ?? (cause instanceof Error ? cause.message : String(cause)),
     fix: 'Free space or correct the permissions, then publish again; what is there is kept.',
     cause,
   });

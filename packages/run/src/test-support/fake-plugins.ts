@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   definePlugin,
   NlaError,
@@ -40,6 +42,8 @@ export interface FakeJournal {
   readonly done: string[];
   /** What the fake evaluator measures at a step, in place of two rows that say nothing. */
   measure?: (step: number) => Partial<Pick<Evaluation, 'rows' | 'summary' | 'headline' | 'warnings'>>;
+  /** Fingerprint of the fake model. */
+  fingerprint?: string;
   /** What stands for the hash of a split, in place of one of its name. */
   dataHash?: string;
   /** Called by the fake trainer before anything is trained; may throw. */
@@ -57,10 +61,10 @@ const backend: Backend = {
   dispose: () => Promise.resolve(),
 };
 
-const model = (): Model => ({
+const model = (journal?: FakeJournal): Model => ({
   spec: {
     name: 'fake/base',
-    fingerprint: 'f00d',
+    fingerprint: journal?.fingerprint ?? 'f00d',
     architecture: 'fake',
     dModel,
     layers: 4,
@@ -120,11 +124,12 @@ const split = (name: DatasetSplit['name'], sha256 = `hash-of-${name}`): DatasetS
 });
 
 const dataset = (journal: FakeJournal): Dataset => ({
-  async *prepare({ signal }) {
+  async *prepare({ signal, folder }) {
     journal.done.push('data');
     if (signal.aborted) return;
+    await writeFile(join(folder, 'rows.txt'), 'six rows');
     yield { type: 'progress', task: 'extract', done: 1, total: 1, unit: 'rows' };
-    yield { type: 'done', figures: { rows: 6 }, files: [] };
+    yield { type: 'done', figures: { rows: 6 }, files: ['rows.txt'] };
   },
   describe: () => Promise.resolve({ datasetId: 'fake-data', contract, sidecar: {} }),
   open: (_, name) => Promise.resolve(split(name, journal.dataHash)),
@@ -175,7 +180,7 @@ function trainer(role: 'av' | 'ar', options: { readonly steps: number; readonly 
           ['model.layers.0.q_proj', { a: { shape: [2, dModel], data: a.slice() }, b: { shape: [dModel, 2], data: b.slice() } }],
         ]),
         extra: role === 'ar' ? new Map([['value_head', new Map([['weight', { shape: [dModel, 2], data: b.slice() }]])]]) : new Map(),
-        training: { lr: 0.001, max_steps_configured: options.steps },
+        training: { lr: 0.001, max_steps_configured: options.steps, steps_completed: step },
         health: { held_out_loss: 1 / step },
         state: {
           step,
@@ -244,6 +249,24 @@ export function fakeHost(journal: FakeJournal = { done: [] }): RunHost {
     '@fake/backend': {
       plugin: definePlugin({ kind: 'backend', name: '@fake/backend', version, optionsSchema: none, create: () => backend }),
     },
+    '@fake/other-backend': {
+      plugin: definePlugin({
+        kind: 'backend',
+        name: '@fake/other-backend',
+        version,
+        optionsSchema: none,
+        create: () => ({ ...backend, name: 'other', description: 'other engine' }),
+      }),
+    },
+    '@fake/broken-backend': {
+      plugin: definePlugin({
+        kind: 'backend',
+        name: '@fake/broken-backend',
+        version,
+        optionsSchema: none,
+        create: () => Promise.reject(new NlaError('E_BACKEND_UNAVAILABLE', { message: 'There is no such device.' })),
+      }),
+    },
     '@fake/model': {
       plugin: definePlugin({
         kind: 'model',
@@ -253,7 +276,7 @@ export function fakeHost(journal: FakeJournal = { done: [] }): RunHost {
         optionsSchema: z.strictObject({ source: z.string(), layer: z.int().optional() }),
         create: (_, context) => {
           context.use('backend');
-          return { describe: () => Promise.resolve(model().spec), load: () => Promise.resolve(model()) };
+          return { describe: () => Promise.resolve(model().spec), load: () => Promise.resolve(model(journal)) };
         },
       }),
     },
