@@ -1,4 +1,5 @@
 // `pnpm parity`: all comparisons on all present backends, and the table of them in docs/results.
+import path from 'node:path';
 import { tf } from '@nlakit/ops';
 import { allComparisons } from './all-comparisons.js';
 import { presentBackends } from './backends.js';
@@ -6,6 +7,7 @@ import { references } from './comparisons/references.js';
 import { machineFacts } from './machine-facts.js';
 import { storeParity, writeParityDocument } from './parity-results.js';
 import type { ParityRow } from './parity-row.js';
+import { repositoryRoot } from './repository.js';
 import { runComparisons } from './run-comparisons.js';
 
 const comparisons = allComparisons();
@@ -29,5 +31,5 @@ const file = writeParityDocument();
 
 const failed = rows.filter(({ passed }) => !passed).length;
 for (const { name, reason } of absent) process.stdout.write(`not run on ${name}: ${reason}\n`);
-process.stdout.write(`${rows.length - failed} of ${rows.length} measurements pass; ${file}\n`);
+process.stdout.write(`${rows.length - failed} of ${rows.length} measurements pass; ${path.relative(repositoryRoot, file ?? '')}\n`);
 process.exitCode = failed === 0 ? 0 : 1;
