@@ -65,7 +65,7 @@ export async function writeResumeState(
 }
 
 /** The steps that have a state to resume from, ascending. */
-export async function resumeSteps(folder: string): Promise<number[]> {
+async function resumeSteps(folder: string): Promise<number[]> {
   return (await namesIn(folder)).map(stepOfName).filter((step) => step !== undefined);
 }
 
