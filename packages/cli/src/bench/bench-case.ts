@@ -24,6 +24,8 @@ export interface BenchRow {
   readonly backend: string;
   readonly repeats: number;
   readonly seconds: SecondsSummary;
+  /** Median processor time of this process, seconds, where the work is done in it. */
+  readonly cpuSeconds?: number;
   /** Work per second at the median, in `rateUnit`. */
   readonly rate?: number;
   /** `weights/s`, `tokens/s`, `FLOP/s`. */

@@ -22,7 +22,7 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
           Int32Array.from({ length }, () => Math.floor(random.uniform() * model.spec.vocabularySize)),
         );
         let produced = 0;
-        const seconds = await measure(
+        const measured = await measure(
           async () => {
             produced = 0;
             const steps = model.generate({ prompts, overrides: [], perLayerIds: 'marker', maxNewTokens, stopIds: [], signal });
@@ -35,8 +35,8 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
           what: `${quantizer}, ${batch} x ${length} + ${maxNewTokens} tokens`,
           backend: setting.backend,
           repeats,
-          seconds,
-          rate: produced / seconds.median,
+          ...measured,
+          rate: produced / measured.seconds.median,
           rateUnit: 'tokens/s',
           peakBytes: peakResidentBytes(),
           backendPeakBytes: backend.memory().peakBytes,

@@ -13,14 +13,14 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
       const backend = await parts.backend();
       const loader = await parts.loader();
       const { parameters } = await loader.describe();
-      const seconds = await measure(async () => (await loader.load()).dispose(), { repeats, signal: context.io.signal });
+      const measured = await measure(async () => (await loader.load()).dispose(), { repeats, signal: context.io.signal });
       rows.push({
         case: 'load',
         what: quantizer,
         backend: setting.backend,
         repeats,
-        seconds,
-        rate: parameters / seconds.median,
+        ...measured,
+        rate: parameters / measured.seconds.median,
         rateUnit: 'weights/s',
         peakBytes: peakResidentBytes(),
         backendPeakBytes: backend.memory().peakBytes,

@@ -7,19 +7,32 @@ export interface SecondsSummary {
   readonly max: number;
 }
 
+/** What {@link measure} found. */
+export interface Measured {
+  readonly seconds: SecondsSummary;
+  /** Median of the processor time of this process, seconds: on a machine that does other work it says more than wall time. */
+  readonly cpuSeconds: number;
+}
+
 /** Runs `work` once without counting it, then `repeats` times. Throws `E_INTERRUPTED` between two runs. */
 export async function measure(
   work: () => unknown,
   { repeats, signal }: { readonly repeats: number; readonly signal: AbortSignal },
-): Promise<SecondsSummary> {
+): Promise<Measured> {
   const seconds: number[] = [];
+  const cpuSeconds: number[] = [];
   for (let run = 0; run <= repeats; run++) {
     stopIfInterrupted(signal);
+    const cpu = process.cpuUsage();
     const started = performance.now();
     await work();
-    if (run > 0) seconds.push((performance.now() - started) / 1000);
+    const ended = performance.now();
+    const { user, system } = process.cpuUsage(cpu);
+    if (run === 0) continue;
+    seconds.push((ended - started) / 1000);
+    cpuSeconds.push((user + system) / 1e6);
   }
-  return summarize(seconds);
+  return { seconds: summarize(seconds), cpuSeconds: summarize(cpuSeconds).median };
 }
 
 /** Median (the mean of the two in the middle of an even number), smallest and largest. Throws `RangeError` for nothing. */

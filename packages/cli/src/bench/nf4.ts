@@ -1,8 +1,9 @@
 import { createSeedStreams } from '@nlakit/run';
 import { encodeBf16 } from '@nlakit/safetensors';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { peakResidentBytes } from '../peak-resident-bytes.js';
 import type { BenchCase, BenchRow, BenchSetting } from './bench-case.js';
-import { measure, type SecondsSummary } from './measure.js';
+import { measure, type Measured } from './measure.js';
 import { openBenchParts } from './open-bench-parts.js';
 
 /** The largest linears of Gemma-4-E2B's first 15 blocks. */
@@ -18,8 +19,9 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
   const values = Float32Array.from({ length: weights }, () => random.uniform() - 0.5);
   const halves = encodeBf16(values);
   const rows: BenchRow[] = [];
-  const row = (what: string, backend: string, seconds: SecondsSummary, rate: number, rateUnit: string): void => {
-    rows.push({ case: 'nf4', what, backend, repeats, seconds, rate, rateUnit, peakBytes: peakResidentBytes() });
+  const row = (what: string, backend: string, measured: Measured, work: number, rateUnit: string): void => {
+    const rate = work / measured.seconds.median;
+    rows.push({ case: 'nf4', what, backend, repeats, ...measured, rate, rateUnit, peakBytes: peakResidentBytes() });
   };
 
   for (const [name, input] of [
@@ -33,8 +35,7 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
         packer.add(input);
         packer.finish();
       };
-      const seconds = await measure(pack, { repeats, signal });
-      row(`quantize ${name}${doubleQuant ? ', double' : ''}`, 'host', seconds, weights / seconds.median, 'weights/s');
+      row(`quantize ${name}${doubleQuant ? ', double' : ''}`, 'host', await measure(pack, { repeats, signal }), weights, 'weights/s');
     }
   }
 
@@ -42,11 +43,11 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
   try {
     const backend = await parts.backend();
     const { tf } = await import('@nlakit/ops');
-    /** Waits for the tensor by reading one value of it, which takes no time beside making it. */
-    const settled = async (tensor: InstanceType<typeof tf.Tensor>): Promise<void> => {
-      const one = tf.slice(tf.reshape(tensor, [-1]), [0], [1]);
+    /** Waits for a matrix by reading one value of it, which takes no time beside making it, and frees it. */
+    const settled = async (matrix: Tensor): Promise<void> => {
+      const one = tf.slice(matrix, [0, 0], [1, 1]);
       await one.data();
-      tf.dispose([tensor, one]);
+      tf.dispose([matrix, one]);
     };
     const quantizer = nf4Quantizer();
     for (const storage of ['float32', 'bfloat16'] as const) {
@@ -55,9 +56,9 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
       const weight = uploadArray(packer.finish());
       const input = tf.tensor(values.slice(0, length * shape[1]), [length, shape[1]]);
       const unpacked = await measure(() => settled(quantizer.unpack(weight)), { repeats, signal });
-      row(`unpack to ${storage}`, setting.backend, unpacked, weights / unpacked.median, 'weights/s');
+      row(`unpack to ${storage}`, setting.backend, unpacked, weights, 'weights/s');
       const multiplied = await measure(() => settled(quantizer.linear(input, weight)), { repeats, signal });
-      row(`linear of ${length} rows, ${storage}`, setting.backend, multiplied, (2 * length * weights) / multiplied.median, 'FLOP/s');
+      row(`linear of ${length} rows, ${storage}`, setting.backend, multiplied, 2 * length * weights, 'FLOP/s');
       tf.dispose(input);
       weight.dispose();
     }

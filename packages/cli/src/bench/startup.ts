@@ -34,7 +34,7 @@ async function run({ context, repeats, backend }: BenchSetting): Promise<BenchRo
     ],
   ] as const) {
     let peakBytes = 0;
-    const seconds = await measure(
+    const { seconds } = await measure(
       async () => {
         const { stderr } = await start(process.execPath, ['--import', tellPeak, program, ...args], { cwd: context.io.cwd, signal });
         peakBytes = Math.max(peakBytes, 1024 * Number(stderr.trimEnd().split('\n').at(-1)));

@@ -72,7 +72,7 @@ describe('nla bench', () => {
 
   it('prints a table, and refuses what it does not know', async () => {
     const { out } = await nla(['load']);
-    expect(out.split('\n')[0]).toMatch(/^case +what +backend +median +min +max +rate +peak$/);
+    expect(out.split('\n')[0]).toMatch(/^case +what +backend +median +min +max +processor +rate +peak$/);
     expect((await nla(['nothing'])).code).toBe(2);
     expect((await nla(['load', '--length', '2'])).code).toBe(2);
     expect((await nla(['load', '--peer', 'python'])).code).toBe(2);

@@ -46,15 +46,16 @@ export async function bench(
 }
 
 function table(rows: readonly BenchRow[]): string {
-  const header = ['case', 'what', 'backend', 'median', 'min', 'max', 'rate', 'peak'];
+  const header = ['case', 'what', 'backend', 'median', 'min', 'max', 'processor', 'rate', 'peak'];
   return alignColumns(
     [
       header,
-      ...rows.map(({ case: name, what, backend, seconds, rate, rateUnit, peakBytes }) => [
+      ...rows.map(({ case: name, what, backend, seconds, cpuSeconds, rate, rateUnit, peakBytes }) => [
         name,
         what,
         backend,
         ...[seconds.median, seconds.min, seconds.max].map((value) => `${value.toPrecision(3)} s`),
+        cpuSeconds === undefined ? '' : `${cpuSeconds.toPrecision(3)} s`,
         rate === undefined ? '' : `${shorten(rate)} ${rateUnit ?? ''}`,
         formatBytes(peakBytes),
       ]),
