@@ -1,6 +1,7 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { startFakeHub } from '@nlakit/conformance/fake-hub';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { runCli } from '../index.js';
@@ -99,6 +100,21 @@ describe('nla pull', () => {
       revision,
       files: expect.arrayContaining([expect.objectContaining({ sha256: expect.stringMatching(/^[0-9a-f]{64}$/) })]),
     });
+  });
+
+  it('fetches a model that then runs by its Hub id, without network', async () => {
+    const { hub, nla } = await workplace();
+    const source = join(dirname(createRequire(import.meta.url).resolve('@nlakit/tiny-gemma4/package.json')), 'model');
+    const names = await readdir(source);
+    const contents = await Promise.all(names.map((name) => readFile(join(source, name))));
+    hub.add({ id: 'owner/tiny', files: Object.fromEntries(names.map((name, index) => [name, contents[index] ?? ''])) });
+    const missing = await nla(['inspect', 'logits', '--model', 'owner/tiny', '--tokens', '2,5']);
+    expect(missing).toMatchObject({ code: 2, error: expect.stringContaining('nla pull owner/tiny') });
+    expect((await nla(['pull', 'owner/tiny'])).code).toBe(0);
+    await hub.stop();
+    const logits = await nla(['inspect', 'logits', '--model', 'owner/tiny', '--tokens', '2,5', '--json']);
+    expect(logits.code).toBe(0);
+    expect(logits.out).toBe((await nla(['inspect', 'logits', '--model', source, '--tokens', '2,5', '--json'])).out);
   });
 
   it('takes the token from HF_TOKEN or from the variable that is named, never from the command line', async () => {
