@@ -46,6 +46,7 @@ export async function openNla(context: CommandContext, folder: string, source?: 
     const model = await parts.model();
     const verbalizer = await openVerbalizer({ folder: stepFolder, model, injector: await parts.injector() });
     const reconstructor = await openReconstructor({ folder: layout.checkpoint('ar', reconstructorStep), model });
+    for (const { code, message } of [...verbalizer.warnings, ...reconstructor.warnings]) log.warn(`${code}: ${message}`);
     const trainedOn = verbalizer.sidecar.training?.['base_model_fingerprint'];
     // A run holds itself to its model. Here the same weights may come in other files, so another fingerprint is no proof.
     if (!isRun && typeof trainedOn === 'string' && model.spec.fingerprint !== undefined && trainedOn !== model.spec.fingerprint) {

@@ -22,10 +22,14 @@ export function createStepMeter(steps: number): (event: StepEvent) => Readonly<R
       grad: short(figures.gradientNorm),
       ...(updateNorm === undefined ? {} : { update: short(updateNorm) }),
       ...(seconds > 0 ? { 'tok/s': String(Math.round(sum('tokens') / seconds)) } : {}),
-      ...(memoryBytes === undefined ? {} : { memory: `${(memoryBytes / 2 ** 30).toPrecision(3)} GiB` }),
+      ...(memoryBytes === undefined ? {} : { memory: binary(memoryBytes) }),
       ...(seconds > 0 ? { eta: formatSeconds(((steps - step) * seconds) / recent.length) } : {}),
     };
   };
+}
+
+function binary(bytes: number): string {
+  return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toPrecision(3)} MiB` : `${(bytes / 2 ** 30).toPrecision(3)} GiB`;
 }
 
 /** Three digits, without the zeros that say nothing. */

@@ -27,6 +27,7 @@ vi.mock('@nlakit/nla', () => ({
     return Promise.resolve({
       contract,
       sidecar: { step: state.step },
+      warnings: [],
       explain: (vectors: readonly Float32Array[]) => {
         state.explained += vectors.length;
         return Promise.resolve(
@@ -41,6 +42,7 @@ vi.mock('@nlakit/nla', () => ({
     return Promise.resolve({
       contract: { ...contract, layer: state.arLayer, injectionScale: null },
       sidecar: { step: 10 },
+      warnings: [],
       reconstruct: (texts: readonly string[]) =>
         Promise.resolve(texts.map((text) => Float32Array.from([Number(text.split(' ')[1] ?? 0) || 0, 1, 0, 0]))),
       dispose: () => (state.disposed += 1),

@@ -36,7 +36,7 @@ export async function evaluateH5(context: EvaluateContext, options: H5Options, i
   try {
     const reconstructor = await openReconstructor({ folder: reconstructorFolder, model });
     try {
-      warnings.push(...checkPair(verbalizer, reconstructor, rows));
+      warnings.push(...verbalizer.warnings, ...reconstructor.warnings, ...checkPair(verbalizer, reconstructor, rows));
       const measurement = await measure({ rows, reference, verbalizer, reconstructor, options, seeds, signal, log });
       const summary = summarizeH5(measurement, reference, options, seeds);
       return {
