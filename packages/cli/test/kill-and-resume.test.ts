@@ -49,8 +49,8 @@ beforeAll(async () => {
 
 afterAll(() => rm(place, { recursive: true, force: true }));
 
-/** Whether a moment has come in a run, seen from the files of its folder; `pid` is the process at work. */
-type Moment = (run: string, pid: number) => boolean;
+/** Looked at before a process starts in a run folder: tells, from the files there, whether the moment has come; `pid` is the process. */
+type Moment = (run: string) => (pid: number) => boolean;
 
 const text = (file: string): string => {
   try {
@@ -67,25 +67,38 @@ const names = (folder: string): string[] => {
   }
 };
 
-/** A step that this process, or an earlier one, has finished after the given count. */
+/** So many steps of a role are done. */
 const steps =
   (role: string, count: number): Moment =>
   (run) =>
+  () =>
     text(join(run, 'events.jsonl')).split(`"role":"${role}","type":"step"`).length > count;
-/** The process is writing a folder or a file in `folder`. */
+/** There is something in `folder`. */
+const something =
+  (folder: string): Moment =>
+  (run) =>
+  () =>
+    names(join(run, folder)).length > 0;
+/** The process is writing a folder or a file in `folder`, or has just done so, should that have been too quick to be seen. */
 const writing =
   (folder: string): Moment =>
-  (run, pid) =>
-    names(join(run, folder)).some((name) => name.startsWith('.') && name.includes(`.${pid}`));
+  (run) => {
+    const visible = (): string =>
+      names(join(run, folder))
+        .filter((name) => !name.startsWith('.'))
+        .join();
+    const before = visible();
+    return (pid) => names(join(run, folder)).some((name) => name.startsWith('.') && name.includes(`.${pid}`)) || visible() !== before;
+  };
 
 /** Two runs, each killed five times, in the order in which the moments come. */
 const itineraries: readonly (readonly { readonly when: Moment; readonly within: number }[])[] = [
   [
-    { when: (run) => names(join(run, 'data')).length > 0 || names(run).includes('data'), within: 1000 },
+    { when: something('.'), within: 1500 },
     { when: writing('reconstructor'), within: 12 },
     { when: steps('ar', 3), within: 60 },
     { when: writing('resume/av'), within: 12 },
-    { when: (run) => names(join(run, 'eval/h5')).length > 0, within: 150 },
+    { when: something('eval/h5'), within: 150 },
   ],
   [
     { when: writing('data'), within: 5 },
@@ -98,11 +111,11 @@ const itineraries: readonly (readonly { readonly when: Moment; readonly within: 
 
 /** Starts the run and kills it at a random time after a moment. False if it was done before. */
 async function startAndKill(run: string, when: Moment, delay: number): Promise<boolean> {
+  const hasCome = when(join(place, run));
   const { child, ended } = startNla(place, ['run', 'nla.config.yaml', '--run-dir', run]);
-  const folder = join(place, run);
   let over = false;
   void ended.finally(() => (over = true));
-  while (!over && !when(folder, child.pid ?? 0)) await wait(1);
+  while (!over && !hasCome(child.pid ?? 0)) await wait(1);
   if (delay > 0) await wait(delay);
   child.kill('SIGKILL');
   const { signal, code, error } = await ended;
