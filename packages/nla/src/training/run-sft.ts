@@ -186,6 +186,8 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
       progress.rows += rows.length;
       const learningRate = optimizer.learningRate(step);
       const gradientNorm = optimizer.clip(sum.total);
+      /** Of this step, for a save right behind it; times and memory differ from run to run and stay out of it. */
+      let taken: Figures = {};
       if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
         progress.skipped += 1;
         progress.skippedInRow += 1;
@@ -196,6 +198,7 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
         progress.skippedInRow = 0;
         progress.losses.push(loss);
         const updateNorm = optimizer.update(sum.total, learningRate);
+        taken = { learningRate, gradientNorm, updateNorm };
         const seconds = (performance.now() - started) / 1000;
         const memory = context.backend.memory();
         const figures = {
@@ -214,7 +217,7 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
         yield { type: 'step', step, steps: recipe.steps, figures };
       }
       if (step % recipe.saveEvery === 0 || step === recipe.steps) {
-        const measured = { ...lossHealth(progress.losses), ...(await task.health()) };
+        const measured = { ...lossHealth(progress.losses), ...taken, ...(await task.health()) };
         const health = Object.fromEntries(Object.entries(measured).filter(([, value]) => Number.isFinite(value)));
         const warning = healthWarning(step, measured);
         if (warning !== undefined) yield { type: 'warning', step, warning };
