@@ -70,7 +70,7 @@ export function randomWeights(config: Readonly<Record<string, JsonValue>>, seed:
       return entry && { shape: entry.shape, dtype: 'BF16' };
     },
     read: (name) => Promise.resolve(floats(name, 0, rowsOf(tensor(bare(name))))),
-    rows: (name) => ({ read: (start, count) => Promise.resolve(floats(name, start, count)) }),
+    rows: (name) => ({ dtype: 'BF16', read: (start, count) => Promise.resolve(floats(name, start, count)) }),
     rowReader: (name) => ({
       read: (start, count, target, offset) => target.set(floats(name, start, count), offset),
       close: () => undefined,

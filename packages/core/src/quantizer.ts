@@ -2,6 +2,8 @@ import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 
 /** The rows of a weight matrix `[out, in]`, read a few at a time so that a large matrix is never whole in memory. */
 export interface RowSource {
+  /** The dtype that the checkpoint holds them in (`F32`, `BF16`, `F16`), where they come from one. */
+  readonly dtype?: string;
   /** Rows `[start, start + count)` as f32, row-major. */
   read(start: number, count: number): Promise<Float32Array>;
 }

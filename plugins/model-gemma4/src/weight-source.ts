@@ -30,7 +30,10 @@ export function checkpointSource(file: SafetensorsFile): WeightSource {
     names: () => file.names(),
     info: (name) => file.tensors.get(name),
     read: (name) => file.float32(name),
-    rows: (name) => ({ read: (start, count) => file.rows(name, start, count) }),
+    rows(name) {
+      const dtype = file.tensors.get(name)?.dtype;
+      return { ...(dtype === undefined ? {} : { dtype }), read: (start, count) => file.rows(name, start, count) };
+    },
     rowReader(name) {
       const { dtype, shape } = file.tensors.get(name) ?? { dtype: 'F32', shape: [1] };
       const { file: location, position, bytes } = file.locate(name);

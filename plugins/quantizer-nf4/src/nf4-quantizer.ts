@@ -13,9 +13,15 @@ export interface Nf4Options {
   readonly doubleQuant?: boolean;
   /** What the products are computed in. */
   readonly computeDtype?: 'float32';
-  /** The dtype that unpacked values are rounded to. Default float32; a stored checkpoint brings its own. */
-  readonly storageDtype?: StorageDtype;
+  /**
+   * The dtype that unpacked values are rounded to. Default `stored`: what the checkpoint holds the weight in, as bitsandbytes does it. A
+   * checkpoint that is quantised already brings its own.
+   */
+  readonly storageDtype?: StorageDtype | 'stored';
 }
+
+/** Names of the same dtypes in a checkpoint and in bitsandbytes' quant_state. */
+const storageOf: Readonly<Record<string, StorageDtype>> = { F32: 'float32', BF16: 'bfloat16', F16: 'float16' };
 
 /** A weight packed by {@link nf4Quantizer}, on the backend. */
 export interface Nf4Weight extends PackedWeight, Nf4Tensors {
@@ -27,7 +33,7 @@ export interface Nf4Weight extends PackedWeight, Nf4Tensors {
  * backend. Throws `E_NF4_BLOCK_SIZE`; its methods `E_NF4_NOT_FINITE`, `E_NF4_STORED` and `E_WEIGHT_FOREIGN`.
  */
 export function nf4Quantizer(options: Nf4Options = {}): Quantizer {
-  const { blockSize = 64, doubleQuant = true, storageDtype = 'float32', computeDtype = 'float32' } = options;
+  const { blockSize = 64, doubleQuant = true, storageDtype = 'stored', computeDtype = 'float32' } = options;
   if (!isBlockSize(blockSize)) {
     throw new NlaError('E_NF4_BLOCK_SIZE', {
       message: 'NF4 has no such block size.',
@@ -40,7 +46,10 @@ export function nf4Quantizer(options: Nf4Options = {}): Quantizer {
     name: 'nf4',
     record: { quantType: 'nf4', blockSize, doubleQuant, computeDtype, storageDtype },
     bytes: ([out, inn]) => 32 * Math.ceil((out * inn) / 64) + 4 * Math.ceil((out * inn) / blockSize),
-    pack: async (rows, shape) => uploadArray(await packRows(rows, shape, { blockSize, doubleQuant, storage: storageDtype })),
+    async pack(rows, shape) {
+      const storage = storageDtype === 'stored' ? (storageOf[rows.dtype ?? ''] ?? 'float32') : storageDtype;
+      return uploadArray(await packRows(rows, shape, { blockSize, doubleQuant, storage }));
+    },
     async packStored(stored, weightName, shape) {
       const array = await fromBitsandbytes(stored, weightName, shape);
       return array === undefined ? undefined : uploadArray(array);

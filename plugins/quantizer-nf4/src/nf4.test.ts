@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromBitsandbytes, toBitsandbytes } from './bitsandbytes.js';
 import { nf4Thresholds, rebuildAbsmax, unpackArray, type Nf4Array } from './nf4-array.js';
 import { packRows, type PackOptions } from './nf4-packer.js';
-import { nf4Quantizer, uploadArray, type Nf4Weight } from './nf4-quantizer.js';
+import { nf4Quantizer, type Nf4Options, uploadArray, type Nf4Weight } from './nf4-quantizer.js';
 import { plugin } from './plugin.js';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`./__fixtures__/${name}`, import.meta.url));
@@ -323,6 +323,16 @@ describe('the quantizer on a backend', () => {
       return Math.fround(NF4_VALUES[i % 2 === 0 ? byte >> 4 : byte & 15]! * array.absmax[Math.floor(i / 64)]!);
     });
 
+  it('rounds unpacked values to the dtype that the checkpoint holds, unless told otherwise', async () => {
+    const from = async (dtype: string | undefined, options: Nf4Options = {}) =>
+      (await nf4Quantizer(options).pack({ ...(dtype === undefined ? {} : { dtype }), ...rowsOf(values, 40) }, shape)) as Nf4Weight;
+    expect((await from('BF16')).storage).toBe('bfloat16');
+    expect((await from('F16')).storage).toBe('float16');
+    expect((await from('F32')).storage).toBe('float32');
+    expect((await from(undefined)).storage).toBe('float32');
+    expect((await from('BF16', { storageDtype: 'float32' })).storage).toBe('float32');
+  });
+
   it.each(['float32', 'bfloat16', 'float16'] as const)('unpacks %s as the host does', async (storageDtype) => {
     const weight = await nf4Quantizer({ storageDtype }).pack(rowsOf(values, 40), shape);
     const array = await pack(values, shape, { doubleQuant: true, storage: storageDtype });
@@ -446,7 +456,7 @@ describe('plugin', () => {
   it('fills in the options and refuses others', async () => {
     const validate = plugin.optionsSchema['~standard'].validate;
     expect(await validate({})).toMatchObject({
-      value: { blockSize: 64, doubleQuant: true, computeDtype: 'float32', storageDtype: 'float32' },
+      value: { blockSize: 64, doubleQuant: true, computeDtype: 'float32', storageDtype: 'stored' },
     });
     expect(await validate({ blockSize: 48 })).toHaveProperty('issues');
     expect(await validate({ other: 1 })).toHaveProperty('issues');

@@ -8,7 +8,7 @@ const nf4Options = z.strictObject({
   blockSize: z.number().refine(isBlockSize, 'a power of two from 32 to 4096').default(64),
   doubleQuant: z.boolean().default(true),
   computeDtype: z.literal('float32').default('float32'),
-  storageDtype: z.enum(['float32', 'bfloat16', 'float16']).default('float32'),
+  storageDtype: z.enum(['stored', 'float32', 'bfloat16', 'float16']).default('stored'),
 });
 
 /** The plugin `@nlakit/quantizer-nf4`: {@link nf4Quantizer} for a run configuration. */

@@ -57,6 +57,13 @@ describe('nla quantize', () => {
     expect(await logits('double')).toEqual(await logits(model));
   });
 
+  it('rounds the weights of a bfloat16 checkpoint alike, packed before or while loading', async () => {
+    const config = join(model, 'config.json');
+    expect((await nla(['fake-checkpoint', '--config', config, '--out', 'halves'])).code).toBe(0);
+    expect((await nla(['quantize', '--model', 'halves', '--out', 'halves-nf4', '--double-quant'])).code).toBe(0);
+    expect(await logits('halves-nf4')).toEqual(await logits('halves'));
+  });
+
   it.each([
     ['nf4-double', ['--double-quant']],
     ['nf4-single', []],
