@@ -173,3 +173,16 @@ export function parseStrictJson(text: string): StrictJson {
   if (at < text.length) fail('trailing characters');
   return result;
 }
+
+/** Text of strict JSON, indented by 2: numbers as they stand, so that a `30.0` from Python stays one. */
+export function formatStrictJson(value: StrictJson, indent = ''): string {
+  if (value instanceof JsonNumber) return value.text;
+  const inner = `${indent}  `;
+  const isArray = Array.isArray(value);
+  if (!isArray && !(value instanceof Map)) return JSON.stringify(value);
+  const parts = isArray
+    ? (value as readonly StrictJson[]).map((item) => formatStrictJson(item, inner))
+    : [...(value as ReadonlyMap<string, StrictJson>)].map(([key, item]) => `${JSON.stringify(key)}: ${formatStrictJson(item, inner)}`);
+  const [open, close] = isArray ? '[]' : '{}';
+  return parts.length === 0 ? `${open}${close}` : `${open}\n${inner}${parts.join(`,\n${inner}`)}\n${indent}${close}`;
+}

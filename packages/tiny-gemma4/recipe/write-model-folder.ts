@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { NlaError, type JsonValue } from '@nlakit/core';
+import { gemma4ConfigText } from '@nlakit/model-gemma4';
 import { atomicWriteFile, encodeSafetensors, fsyncFolder, type TensorEntry } from '@nlakit/safetensors';
 import { modelCard } from './model-card.js';
 import { noticeText } from './notices.js';
@@ -37,7 +38,7 @@ export async function writeModelFolder(folder: string, content: ModelFolderConte
   const { config } = content;
   const text = config['text_config'] as { readonly max_position_embeddings: number };
   const files: Record<string, string | Uint8Array> = {
-    'config.json': json(config),
+    'config.json': gemma4ConfigText(config),
     'model.safetensors': encodeSafetensors(entries(content), { format: 'pt' }),
     'tokenizer.json': content.tokenizer,
     'tokenizer_config.json': json(tokenizerConfig(text.max_position_embeddings)),

@@ -1,4 +1,5 @@
 export * from './config.js';
+export * from './config-text.js';
 export * from './gemma4-model.js';
 export * from './inventory.js';
 export * from './loader.js';

@@ -1,7 +1,18 @@
 import { copyFile, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { NlaError, type Warning } from '@nlakit/core';
-import { atomicWriteFile, decodeF16, openModelFolder, writeSafetensors, type SafetensorsFile, type TensorEntry } from '@nlakit/safetensors';
+import {
+  atomicWriteFile,
+  decodeF16,
+  formatStrictJson,
+  JsonNumber,
+  openModelFolder,
+  parseStrictJson,
+  writeSafetensors,
+  type SafetensorsFile,
+  type StrictJson,
+  type TensorEntry,
+} from '@nlakit/safetensors';
 import { quantizationConfig, toBitsandbytes } from './bitsandbytes.js';
 import type { StorageDtype } from './nf4-array.js';
 import { createNf4Packer } from './nf4-packer.js';
@@ -75,15 +86,13 @@ export async function quantizeCheckpoint(options: QuantizeCheckpointOptions): Pr
       const { groups, weights, computeDtype } = await packAll(file, spool, progress, options);
       const written = await writeGroups(groups, file, options);
       const files = [...written.files, ...(await copyCompanions(source, out))];
-      const recorded = {
-        ...config,
-        quantization_config: quantizationConfig({
-          doubleQuant: options.doubleQuant,
-          computeDtype: options.computeDtype ?? computeDtype,
-          ...(options.skippedModules === undefined ? {} : { skippedModules: options.skippedModules }),
-        }),
-      };
-      await atomicWriteFile(path.join(out, 'config.json'), `${JSON.stringify(recorded, null, 2)}\n`);
+      const quantization = quantizationConfig({
+        doubleQuant: options.doubleQuant,
+        computeDtype: options.computeDtype ?? computeDtype,
+        ...(options.skippedModules === undefined ? {} : { skippedModules: options.skippedModules }),
+      });
+      const recorded = new Map(config).set('quantization_config', strictJson(quantization));
+      await atomicWriteFile(path.join(out, 'config.json'), `${formatStrictJson(recorded)}\n`);
       return {
         quantized: linears.size,
         weights,
@@ -217,11 +226,12 @@ async function copyCompanions(source: string, out: string): Promise<string[]> {
   return copied;
 }
 
-async function readConfig(file: string): Promise<Record<string, unknown>> {
-  let config: unknown;
+/** The config with its numbers as they stand: transformers takes `30.0` for a softcap and refuses the `30` that JavaScript makes of it. */
+async function readConfig(file: string): Promise<ReadonlyMap<string, StrictJson>> {
+  let config: StrictJson;
   try {
-    config = JSON.parse(await readFile(file, 'utf8'));
-    if (typeof config !== 'object' || config === null || Array.isArray(config)) throw new Error('it holds no JSON object');
+    config = parseStrictJson(await readFile(file, 'utf8'));
+    if (!(config instanceof Map)) throw new Error('it holds no JSON object');
   } catch (cause) {
     throw refuse(
       "The checkpoint's config.json cannot be read.",
@@ -231,10 +241,21 @@ async function readConfig(file: string): Promise<Record<string, unknown>> {
       cause,
     );
   }
-  if ('quantization_config' in config && config.quantization_config !== null) {
+  const fields = config as ReadonlyMap<string, StrictJson>;
+  if ((fields.get('quantization_config') ?? null) !== null) {
     throw refuse('The checkpoint is quantised already.', file, 'a quantization_config', 'a checkpoint in F32, BF16 or F16');
   }
-  return config as Record<string, unknown>;
+  return fields;
+}
+
+/** `quantization_config` with its one float, which transformers refuses as a whole number. */
+function strictJson(fields: ReturnType<typeof quantizationConfig>): StrictJson {
+  return new Map(
+    Object.entries(fields).map(([name, value]) => {
+      const whole = typeof value === 'number' && Number.isInteger(value);
+      return [name, typeof value === 'number' ? new JsonNumber(whole ? `${value}.0` : String(value)) : value];
+    }),
+  );
 }
 
 function checkLinears(file: SafetensorsFile, linears: QuantizeCheckpointOptions['linears'], source: string): void {

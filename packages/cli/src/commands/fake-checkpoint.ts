@@ -28,6 +28,7 @@ export async function fakeCheckpoint(
   const configFile = resolve(io.cwd, options.config);
   const folder = resolve(io.cwd, options.out);
   const config = await readModelConfig(configFile);
+  const { gemma4ConfigText } = await import('@nlakit/model-gemma4');
   const { randomWeights, rowsOf } = await import('../random-weights.js');
   const weights = randomWeights(config, seed, configFile);
 
@@ -55,7 +56,7 @@ export async function fakeCheckpoint(
     });
   }
   const bytes = await writeSafetensors(join(folder, 'model.safetensors'), entries, { format: 'pt' });
-  await atomicWriteFile(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  await atomicWriteFile(join(folder, 'config.json'), gemma4ConfigText(config));
   for (const file of companions) {
     const source = join(dirname(configFile), file);
     if (await exists(source)) await copyFile(source, join(folder, file));

@@ -99,7 +99,11 @@ describe('nla quantize', () => {
     } finally {
       await Promise.all([written.close(), reference.close()]);
     }
-    const config = JSON.parse(await readFile(join(folder, out, 'config.json'), 'utf8')) as Record<string, unknown>;
+    const configText = await readFile(join(folder, out, 'config.json'), 'utf8');
+    // transformers refuses both as whole numbers.
+    expect(configText).toMatch(/"final_logit_softcapping": 30\.0,/);
+    expect(configText).toMatch(/"llm_int8_threshold": 6\.0,/);
+    const config = JSON.parse(configText) as Record<string, unknown>;
     expect(config['quantization_config']).toEqual({
       _load_in_4bit: true,
       _load_in_8bit: false,
