@@ -1,7 +1,6 @@
 import type { Estimate } from '@nlakit/core';
 import { topics } from '@nlakit/dataset-wordnet';
-import { constantBaselines, norm, quantile, wilsonInterval } from '@nlakit/metrics';
-import { fitLogisticRegression } from './logistic-regression.js';
+import { constantBaselines, fitLogisticRegression, norm, quantile, wilsonInterval } from '@nlakit/metrics';
 import type { ProbeRow } from './probe-rows.js';
 
 /** Weight of the penalty of the probe's logistic regression. */

@@ -1,8 +1,16 @@
-import { createSeedStreams } from '@nlakit/run';
 import { describe, expect, it } from 'vitest';
-import { fitLogisticRegression } from '../recipe/logistic-regression.js';
+import { fitLogisticRegression } from './logistic-regression.js';
 
-const random = createSeedStreams(3).stream('logistic');
+let state = 3;
+const uniform = () => {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+  return state / 2 ** 32;
+};
+/** Sums of twelve uniform numbers are near enough to normal. */
+const random = {
+  normal: () => Array.from({ length: 12 }, uniform).reduce((sum, value) => sum + value, -6),
+  integer: (bound: number) => Math.floor(uniform() * bound),
+};
 
 /** Three clouds in the plane of the first two of four features. */
 function clouds(rows: number, spread: number) {
