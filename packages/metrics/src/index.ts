@@ -14,3 +14,7 @@ export type { SignFlipOptions, SignFlipTest } from './sign-flip.js';
 export { holmAdjust } from './holm.js';
 export { derangement } from './derangement.js';
 export { wilsonInterval } from './wilson.js';
+export { fitLogisticRegression } from './logistic-regression.js';
+export type { LabelledRows, LinearClassifier, LogisticRegressionOptions } from './logistic-regression.js';
+export { permutationNull } from './permutation-null.js';
+export type { PermutationNull } from './permutation-null.js';
