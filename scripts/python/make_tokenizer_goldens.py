@@ -57,6 +57,7 @@ TEXTS = {
     "marks of injection": "\u3200 \u321c \u3250 \u3297㊗\u32b0\u32ff x㊗y <concept>㊗</concept>",
     "astral and private": "𝔘𝔫𝔦 \U0010fffd \ue000 \ufffd \ufeff end",
     "control characters": "a\u0000b\u0001c\u007fd\u0085e\u00a0f\u2028g\u200bh",
+    "white space beyond ASCII": "\ufeff\ufeffa \ufeff! \u0085\u0085 b\u00a0\u00a0c\u2003 d\u3000\u3000e\u180ef",
     "special tokens": "<bos>one<eos><pad><unk><mask>",
     "special tokens in text": "a <bos> b<eos> c",
     "turns": "<|turn>user\nHello there<turn|>\n<|turn>model\n",

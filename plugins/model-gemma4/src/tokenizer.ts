@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { NlaError, type Tokenizer } from '@nlakit/core';
-import { matchPythonBytes } from './byte-decoder.js';
 import { chatTemplate, templateOfConfig } from './chat-template.js';
+import { matchPython } from './match-python.js';
 
 /** The files of a tokenizer, read. */
 export interface TokenizerFiles {
@@ -31,7 +31,7 @@ export function createTokenizer(files: TokenizerFiles, folder = ''): Tokenizer {
   } catch (cause) {
     throw unusable(path.join(folder, 'tokenizer.json'), cause instanceof Error ? cause.message : String(cause), 'a tokenizer.json', cause);
   }
-  matchPythonBytes(inner);
+  matchPython(inner);
   const idOf = (token: string): number | undefined => inner.token_to_id(token);
   const special = (key: string, usual: string): number => {
     const token = contentOf(config[key]) ?? usual;
