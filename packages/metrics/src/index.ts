@@ -11,7 +11,7 @@ export { cohenDZ, effectOf, pairedDifferences, pairedEffect } from './paired-eff
 export type { PairedEffect, PairedEffectOptions } from './paired-effect.js';
 export { signFlipP, signFlipTest } from './sign-flip.js';
 export type { SignFlipOptions, SignFlipTest } from './sign-flip.js';
-export { holmAdjust } from './holm.js';
+export { holm } from './holm.js';
 export { derangement } from './derangement.js';
 export { wilsonInterval } from './wilson.js';
 export { fitLogisticRegression } from './logistic-regression.js';
