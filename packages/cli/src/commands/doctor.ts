@@ -44,6 +44,9 @@ export async function doctor(context: CommandContext, options: { readonly config
         ? []
         : [
             '',
+            options.config === undefined
+              ? 'An AV step of the published recipe (preset seed: one row of 512 tokens, LoRA r=64 on attention and MLP):'
+              : 'The largest step of this config:',
             ...plan.parts.map(({ name, bytes, place }) => `${gibibytes(bytes).padStart(10)}  ${name}${place === 'host' ? ' (host)' : ''}`),
             `${gibibytes(plan.peakBytes).padStart(10)}  peak on the backend`,
           ]),
