@@ -11,6 +11,8 @@ export { cohenDZ, effectOf, pairedDifferences, pairedEffect } from './paired-eff
 export type { PairedEffect, PairedEffectOptions } from './paired-effect.js';
 export { signFlipP, signFlipTest } from './sign-flip.js';
 export type { SignFlipOptions, SignFlipTest } from './sign-flip.js';
+export { linearTrend, pairedTrend } from './trend.js';
+export type { LinearTrend, PairedTrend } from './trend.js';
 export { holm } from './holm.js';
 export { derangement } from './derangement.js';
 export { wilsonInterval } from './wilson.js';
@@ -18,3 +20,4 @@ export { fitLogisticRegression } from './logistic-regression.js';
 export type { LabelledRows, LinearClassifier, LogisticRegressionOptions } from './logistic-regression.js';
 export { permutationNull } from './permutation-null.js';
 export type { PermutationNull } from './permutation-null.js';
+export { documentPermutation } from './document-permutation.js';
