@@ -1,5 +1,8 @@
-import type { Dataset, EvaluateContext, NlaContract, NlaRow, RandomStream, SplitName } from '@nlakit/core';
+import type { Dataset, EvaluateContext, Injector, NlaContract, NlaRow, SplitName } from '@nlakit/core';
+import { createSeedStreams } from '@nlakit/run';
 import { beforeEach, expect, it, vi } from 'vitest';
+import { expectSameNumbers } from './__fixtures__/expect-same-numbers.js';
+import { recomputeSummary, type StoredEvaluation } from './__fixtures__/recompute-summary.js';
 import { evaluateH5, optionsSchema } from './index.js';
 
 const contract: NlaContract = {
@@ -18,18 +21,24 @@ interface State {
   opened: string[];
   disposed: number;
   explained: number;
+  /** Options of the last call. */
+  asked: unknown;
+  /** The scale the verbalizer injects with, whatever its sidecar says. */
+  scale: number;
 }
-const state = vi.hoisted((): State => ({ arLayer: 2, step: 50, opened: [], disposed: 0, explained: 0 }));
+const state = vi.hoisted((): State => ({ arLayer: 2, step: 50, opened: [], disposed: 0, explained: 0, asked: null, scale: 7 }));
 
 vi.mock('@nlakit/nla', () => ({
-  openVerbalizer: ({ folder }: { folder: string }) => {
+  openVerbalizer: ({ folder, injector }: { folder: string; injector: Injector }) => {
     state.opened.push(folder);
     return Promise.resolve({
       contract,
       sidecar: { step: state.step },
       warnings: [],
-      explain: (vectors: readonly Float32Array[]) => {
+      explain: (vectors: readonly Float32Array[], asked: unknown) => {
+        state.asked = asked;
         state.explained += vectors.length;
+        for (const vector of vectors) injector.apply([{ row: 0, position: 2 }], vector, state.scale);
         return Promise.resolve(
           vectors.map((vector) => ({ text: 't', explanation: `word ${vector[0]}`, tokens: new Int32Array(3), stopped: true })),
         );
@@ -79,35 +88,41 @@ function dataset(): Dataset {
       }),
   };
 }
-let drawn = 0;
-const stream = {
-  uniform: () => (drawn = (drawn * 0.618 + 0.31) % 1),
-  integer: (bound: number) => Math.floor((drawn = (drawn * 0.618 + 0.31) % 1) * bound),
-  normal: () => 1,
-  shuffle: <Item>(items: readonly Item[]) => [...items],
-} as unknown as RandomStream;
+const tokenizer = { sha256: 'tok', encode: () => Int32Array.from([3]), tokenOf: () => 'text' };
+/** Brings vectors to a norm, as the verbalizer's sidecar promises; `forced` is a norm it uses whatever it is asked for. */
+const scaling: { forced: number | null } = { forced: null };
+const injector = {
+  name: 'injector',
+  apply: (slots: readonly { row: number; position: number }[], vectors: Float32Array, scale: number | null) =>
+    slots.map((slot) => ({
+      ...slot,
+      vector: vectors.map((value) => (value / Math.hypot(...vectors)) * (scaling.forced ?? scale ?? 1) || 0),
+    })),
+} as unknown as Injector;
 
 function context(extra: Partial<EvaluateContext> = {}): EvaluateContext {
   return {
-    model: { tokenizer: { sha256: 'tok' } } as unknown as EvaluateContext['model'],
-    injector: { name: 'injector' } as unknown as EvaluateContext['injector'],
+    model: { tokenizer } as unknown as EvaluateContext['model'],
+    injector,
     dataset: dataset(),
     dataFolder: 'data',
     stepFolder: 'trajectory/step_000050',
     reconstructorFolder: 'reconstructor/step_000010',
-    seeds: { seed: 3, stream: () => stream, state: () => ({}), restore: () => undefined },
+    seeds: createSeedStreams(3),
     signal: new AbortController().signal,
     log: { debug: () => undefined, info: () => undefined, warn: () => undefined, progress: () => undefined },
     ...extra,
   };
 }
+type Stored = StoredEvaluation & { readonly summary: Readonly<Record<string, unknown>> };
 const options = optionsSchema.parse({ rows: 10, bootstrap: 100, permutations: 100 });
 const identity = { name: 'e', version: '1' };
 
 beforeEach(() => {
   leak = false;
+  scaling.forced = null;
   Object.assign(training, { read: 0, sha256: 'avSft' });
-  Object.assign(state, { arLayer: 2, step: 50, opened: [], disposed: 0, explained: 0 });
+  Object.assign(state, { arLayer: 2, step: 50, opened: [], disposed: 0, explained: 0, asked: null, scale: 7 });
 });
 
 it('measures the step that lies in the folder, and says with what', async () => {
@@ -132,6 +147,33 @@ it('measures the step that lies in the folder, and says with what', async () => 
   expect(Object.values(evaluation.headline).every(Number.isFinite)).toBe(true);
   expect(JSON.parse(JSON.stringify(evaluation))).toEqual(evaluation);
   expect(evaluation.warnings.map(({ code }) => code)).toEqual(['W_H5_UNLABELLED']);
+});
+
+it('stores what its summary can be recomputed from', async () => {
+  const evaluation = JSON.parse(JSON.stringify(await evaluateH5(context(), options, identity))) as Stored;
+  expectSameNumbers(evaluation.summary, recomputeSummary(evaluation));
+});
+
+it.each([
+  ['a scale other than the sidecar’s', () => (state.scale = 8), /SIDECAR_SCALE: scale 8, the sidecar says 7/],
+  [
+    'an injector that does not keep to the scale',
+    () => (scaling.forced = 3),
+    /SIDECAR_SCALE: norms from [\d.]+ to [\d.]+, the sidecar says 7/,
+  ],
+])('does not store what was measured with %s', async (_, spoil, message) => {
+  spoil();
+  const error: unknown = await evaluateH5(context(), options, identity).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'E_EVALUATION_INTEGRITY' });
+  expect(String(error)).toMatch(message);
+});
+
+it('samples with a seeded stream where it is told to, and says so', async () => {
+  const sampling = { ...options, temperature: 0.7, minNewTokens: 15 };
+  expect((await evaluateH5(context(), sampling, identity)).provenance).toMatchObject({
+    decoding: { method: 'sampling', temperature: 0.7, minNewTokens: 15 },
+  });
+  expect(state.asked).toMatchObject({ temperature: 0.7, minNewTokens: 15 });
 });
 
 it('takes the number of rows from the call first, and says when there are fewer', async () => {

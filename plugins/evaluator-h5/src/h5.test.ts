@@ -1,142 +1,13 @@
-import type { Logger, NlaRow, RandomStream, SeedStreams } from '@nlakit/core';
-import { constantBaselines, cosine, fveNrm, mean } from '@nlakit/metrics';
-import type { Explanation } from '@nlakit/nla';
+import { cosine } from '@nlakit/metrics';
+import { createSeedStreams } from '@nlakit/run';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { headlineOf, measure, optionsSchema, parseParts, plugin, summarizeH5, writeParts } from './index.js';
-import { storedRow } from './measure.js';
-import { checkHeldOut } from './training-reference.js';
+import { goodAv, options, output, readText, rows, run } from './__fixtures__/small-world.js';
+import { DEFAULT_FORM, explanationForm, optionsSchema, plugin } from './index.js';
+import { swapsOf } from './options.js';
+import { sameTokenPartners } from './same-token-partners.js';
 
-const dModel = 24;
-const topics = ['animal', 'body', 'plant', 'time'];
-const words = ['the', 'of', 'in', 'a', 'that', 'is', 'by', 'or'];
-
-function stream(seed: number): RandomStream {
-  let state = seed;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-  return {
-    uniform,
-    integer: (bound) => Math.floor(uniform() * bound),
-    normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
-    shuffle: (items) =>
-      [...items]
-        .map((item) => ({ item, key: uniform() }))
-        .sort((a, b) => a.key - b.key)
-        .map(({ item }) => item),
-    state: () => ({ algorithm: 'test', words: [state] }),
-    restore: () => undefined,
-  };
-}
-function seedStreams(seed: number): SeedStreams {
-  const streams = new Map<string, RandomStream>();
-  const stringSeed = (name: string) => [...name].reduce((sum, char) => (Math.imul(sum, 31) + char.charCodeAt(0)) | 0, seed);
-  return {
-    seed,
-    stream: (name) => {
-      const found = streams.get(name) ?? stream(stringSeed(name));
-      streams.set(name, found);
-      return found;
-    },
-    state: () => ({}),
-    restore: () => undefined,
-  };
-}
-const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, progress: () => undefined };
-
-const random = stream(1);
-const table = new Map(
-  [...topics.map((topic) => `topic ${topic}`), ...words.map((word) => `last ${word}`), 'base'].map((name) => [
-    name,
-    Float32Array.from({ length: dModel }, () => random.normal()),
-  ]),
-);
-
-/** A direction made of a common part, the topic (weak) and the last word (strong). */
-function direction(topic: string, last: string): Float32Array {
-  const part = (name: string) => table.get(name) ?? new Float32Array(dModel);
-  return Float32Array.from(
-    { length: dModel },
-    (_, index) => 0.6 * (part('base')[index] ?? 0) + 0.5 * (part(`topic ${topic}`)[index] ?? 0) + (part(`last ${last}`)[index] ?? 0),
-  );
-}
-
-function makeRow(index: number): NlaRow {
-  const topic = topics[index % topics.length] ?? '';
-  const last = words[(index * 5 + Math.floor(index / 3)) % words.length] ?? '';
-  const exact = direction(topic, last);
-  return {
-    id: `r${index}`,
-    documentId: `d${Math.floor(index / 2)}`,
-    vector: exact.map((value) => 3 * (value + 0.3 * random.normal())),
-    explanation: writeParts({ topic, hypernym: `${topic} thing`, last, next: 'it' }),
-    text: `text ${index} ${last}`,
-    token: ` ${last}`,
-    rawTokens: 9,
-    fields: { topic, hypernym: `${topic} thing`, last, next: 'it' },
-  };
-}
-const training = Array.from({ length: 400 }, (_, index) => makeRow(index));
-const rows = Array.from({ length: 100 }, (_, index) => ({ ...makeRow(index + 1000), documentId: `held ${Math.floor(index / 2)}` }));
-
-function output(explanation: string | null): Explanation {
-  return {
-    text: explanation === null ? 'noise' : `<explanation>${explanation}</explanation>`,
-    explanation,
-    tokens: new Int32Array(20),
-    stopped: true,
-  };
-}
-
-/** The nearest combination of topic and word: what an ideal verbalizer says. */
-function describeVector(vector: Float32Array): string {
-  const best = topics
-    .flatMap((topic) => words.map((last) => ({ topic, last, fit: cosine(vector, direction(topic, last)) })))
-    .reduce((first, second) => (second.fit > first.fit ? second : first));
-  return writeParts({ topic: best.topic, hypernym: `${best.topic} thing`, last: best.last, next: 'it' });
-}
-function readText(text: string): Float32Array {
-  const parts = parseParts(text);
-  return parts === undefined ? direction('', '') : direction(parts.topic, parts.last);
-}
-
-const goodAv = (vectors: readonly Float32Array[]) => vectors.map((vector) => output(describeVector(vector)));
-const goodAr = (texts: readonly string[]) => texts.map(readText);
-const options = optionsSchema.parse({ bootstrap: 400, permutations: 500 });
-
-async function run(
-  av: (vectors: readonly Float32Array[]) => Explanation[] = goodAv,
-  ar: (texts: readonly string[]) => Float32Array[] = goodAr,
-  measured: readonly NlaRow[] = rows,
-) {
-  const reference = {
-    baselines: constantBaselines(training.map((row) => row.vector)),
-    sourceHash: 'f'.repeat(64),
-    documents: new Set(training.map((row) => row.documentId)),
-  };
-  const asked: string[][] = [];
-  const seeds = seedStreams(0);
-  const measurement = await measure({
-    rows: measured,
-    reference,
-    verbalizer: { explain: (vectors) => Promise.resolve(av(vectors)) },
-    reconstructor: {
-      reconstruct: (texts) => {
-        asked.push([...texts]);
-        return Promise.resolve(ar(texts));
-      },
-    },
-    options,
-    seeds,
-    signal: new AbortController().signal,
-    log: silent,
-  });
-  const summary = summarizeH5(measurement, reference, options, seeds);
-  return { measurement, summary, headline: headlineOf(summary), asked, reference };
-}
+const form = explanationForm(DEFAULT_FORM);
 
 describe('an AV that reads its vector and an AR that reads its text', () => {
   it('shows in every effect', async () => {
@@ -154,6 +25,7 @@ describe('an AV that reads its vector and an AR that reads its text', () => {
       'AV_OUT',
       'GOLD',
       'SHUFFLED',
+      'SHUFFLED_SAME_TOKEN',
       'EMPTY',
       'RANDOM',
       'GIBBER',
@@ -163,37 +35,23 @@ describe('an AV that reads its vector and an AR that reads its text', () => {
       'RANDOM_DIRECTION',
       'SWAP_TOPIC',
       'SWAP_LAST',
+      'GOLD_SHUFFLED',
       'GOLD_SWAP_TOPIC',
       'GOLD_SWAP_LAST',
     ]);
   });
 
-  it('can be recomputed from the stored rows', async () => {
-    const { measurement, summary, reference } = await run();
-    const stored = measurement.rows.map((row) => storedRow(row, measurement.rows));
-    const again = JSON.parse(JSON.stringify(stored)) as {
-      cosines: Record<string, number>;
-      retrievalRank: number;
-      explanation: string;
-      shuffledFrom: string;
-      documentId: string;
-      id: string;
-    }[];
-    for (const [name, condition] of Object.entries(summary.conditions)) {
-      const cosines = again.map((row) => row.cosines[name] ?? NaN);
-      expect(mean(cosines)).toBeCloseTo(condition.cosine.value, 12);
-      expect(fveNrm(cosines, reference.baselines)).toBeCloseTo(condition.fveNrm ?? NaN, 12);
-      const difference = summary.differences[name]?.value;
-      if (difference !== undefined) {
-        expect(mean(again.map((row) => (row.cosines.AV_OUT ?? NaN) - (row.cosines[name] ?? NaN)))).toBeCloseTo(difference, 12);
-      }
-    }
-    expect(again.filter((row) => row.retrievalRank === 1).length / again.length).toBe(summary.retrieval.accuracy);
-    // Each row's SHUFFLED text is another document's AV text, read by the same AR.
+  it('stores texts that give the stored cosines', async () => {
+    const { stored } = await run();
+    const again = JSON.parse(JSON.stringify(stored)) as typeof stored;
     for (const [index, row] of again.entries()) {
+      for (const [condition, text] of Object.entries(row.texts)) {
+        expect(row.cosines[condition]).toBeCloseTo(cosine(rows[index]?.vector ?? [], readText(text)), 12);
+      }
+      // Each row's SHUFFLED text is another document's AV text.
       const partner = again.find(({ id }) => id === row.shuffledFrom);
       expect(partner?.documentId).not.toBe(row.documentId);
-      expect(row.cosines.SHUFFLED).toBeCloseTo(cosine(rows[index]?.vector ?? [], readText(partner?.explanation ?? '')), 12);
+      expect(row.texts.SHUFFLED).toBe(partner?.explanation);
     }
   });
 
@@ -206,60 +64,159 @@ describe('an AV that reads its vector and an AR that reads its text', () => {
   });
 });
 
-describe('what must not look like success', () => {
-  it('an AV that ignores its vector: no difference to SHUFFLED, whatever the cosine', async () => {
-    const constant = writeParts({ topic: 'animal', hypernym: 'x', last: 'the', next: 'it' });
-    const { summary } = await run((vectors) => vectors.map(() => output(constant)));
-    expect(summary.differences.SHUFFLED).toMatchObject({ value: 0, low: 0, high: 0, p: 1, dZ: 0 });
-    expect(summary.outputs.uniqueTexts).toBe(1);
-    expect(summary.differences.MEAN?.value).toBeLessThan(0);
-  });
-
-  it('an AR that ignores its text: no difference to anything it reads', async () => {
-    const { summary } = await run(goodAv, (texts) => texts.map(() => direction('', '')));
-    for (const name of ['SHUFFLED', 'EMPTY', 'RANDOM', 'GIBBER', 'GOLD', 'SWAP_TOPIC']) expect(summary.differences[name]?.value).toBe(0);
-    expect(summary.retrieval.accuracy).toBeLessThan(0.1);
-  });
-
-  it('an AV paired with the wrong rows falls below its shuffled self or near it', async () => {
-    const { summary } = await run((vectors) => goodAv([...vectors.slice(2), ...vectors.slice(0, 2)]));
-    expect(summary.differences.SHUFFLED?.low).toBeLessThan(0.1);
-    expect(summary.differences.MEAN?.high).toBeLessThan(0);
-  });
-
-  it('outputs without explanation stay in n, as EMPTY', async () => {
-    const { summary, measurement } = await run((vectors) => goodAv(vectors).map((one, index) => (index % 4 === 0 ? output(null) : one)));
-    expect(summary.n).toBe(100);
-    expect(summary.outputs).toMatchObject({ extractionRate: 0.75, empty: 25 });
-    expect(measurement.rows[0]?.cosines.AV_OUT).toBe(measurement.rows[0]?.cosines.EMPTY);
-    expect(summary.unswapped.SWAP_TOPIC).toBe(25);
-  });
-
-  it('held-out documents that were trained on', () => {
-    expect(() => {
-      checkHeldOut(rows, new Set(['held 3']));
-    }).toThrow(/1 documents, for instance held 3/);
-    expect(() => {
-      checkHeldOut(rows, new Set(['other']));
-    }).not.toThrow();
-  });
-});
-
 it('unlabelled rows leave GOLD out and say so; free text leaves the swaps out', async () => {
   const bare = rows.map(({ explanation: _, fields: __, ...row }) => row);
-  const { summary, measurement } = await run((vectors) => vectors.map((vector) => output(`free text ${vector[0]}`)), goodAr, bare);
+  const { summary, measurement } = await run({
+    av: (vectors) => vectors.map((vector) => output(`free text ${vector[0]}`)),
+    measured: bare,
+  });
   expect(measurement.warnings.map(({ code }) => code)).toEqual(['W_H5_UNLABELLED']);
   expect(summary.conditions.GOLD).toBeUndefined();
   expect(summary.conditions.SWAP_TOPIC).toBeUndefined();
   expect(summary.fieldAccuracy).toEqual({});
 });
 
-describe('parts of an explanation', () => {
-  it('come apart and together', () => {
-    const text = 'topic: body. a kind of St. John. last: e.g. next: that.';
-    expect(parseParts(text)).toEqual({ topic: 'body', hypernym: 'St. John', last: 'e.g', next: 'that' });
-    expect(writeParts({ topic: 'a', hypernym: 'b', last: 'c', next: 'd' })).toBe('topic: a. a kind of b. last: c. next: d.');
-    expect(parseParts('topic: body. a kind of vein. last:')).toBeUndefined();
+describe('the form of explanations', () => {
+  it('takes texts apart and puts them together', () => {
+    expect(form.parse('topic: body. a kind of St. John. last: e.g. next: that.')).toEqual({
+      topic: 'body',
+      hypernym: 'St. John',
+      last: 'e.g',
+      next: 'that',
+    });
+    expect(form.write({ topic: 'a', hypernym: 'b', last: 'c', next: 'd' })).toBe('topic: a. a kind of b. last: c. next: d.');
+    expect(form.parse('topic: body. a kind of vein. last:')).toBeUndefined();
+  });
+
+  it('may be any template whose fields something separates', () => {
+    const other = explanationForm('(1) {genre}; [2] {next_word}?');
+    expect(other.parse('(1) a (b); c; [2] x?')).toEqual({ genre: 'a (b); c', next_word: 'x' });
+    for (const wrong of ['no field', '{one}{two}', '{one} and {one}']) expect(() => explanationForm(wrong)).toThrow(/form of explanations/);
+  });
+
+  it('gives back what it wrote', () => {
+    const word = fc.stringMatching(/^[a-z]{1,8}$/);
+    fc.assert(
+      fc.property(fc.record({ topic: word, hypernym: word, last: word, next: word }), (fields) => {
+        expect(form.parse(form.write(fields))).toEqual(fields);
+      }),
+    );
+  });
+});
+
+describe('SHUFFLED_SAME_TOKEN', () => {
+  it('takes a row of another document with the same token, and shows what is said beyond it', async () => {
+    const { stored, summary, headline } = await run();
+    const byId = new Map(stored.map((row) => [row.id, row]));
+    for (const row of stored) {
+      const partner = byId.get(row.shuffledSameTokenFrom ?? '');
+      expect(partner?.token).toBe(row.token);
+      expect(partner?.documentId).not.toBe(row.documentId);
+    }
+    const { SHUFFLED: any, SHUFFLED_SAME_TOKEN: same } = summary.differences;
+    expect(same?.low).toBeGreaterThan(0);
+    expect(same?.value).toBeLessThan((any?.value ?? NaN) / 3);
+    expect(headline).toMatchObject({ sameTokenDifference: same?.value, sameTokenRows: 100 });
+    expect(summary.checks).toEqual({ AV_READS_VECTOR: true, AV_SAYS_MORE_THAN_TOKEN: true, AR_READS_TEXT: true, BEATS_CONSTANT: true });
+  });
+
+  it('is zero for an AV that reads nothing but the token, however large AV_OUT − SHUFFLED is', async () => {
+    const onlyToken = await run({
+      av: (vectors) =>
+        vectors.map((vector) =>
+          output(form.write({ ...form.parse(goodAv([vector])[0]?.explanation ?? ''), topic: 'time', hypernym: 'x' })),
+        ),
+    });
+    expect(onlyToken.summary.differences.SHUFFLED?.low).toBeGreaterThan(0.2);
+    expect(onlyToken.summary.checks).toMatchObject({ AV_READS_VECTOR: true, AV_SAYS_MORE_THAN_TOKEN: false });
+  });
+
+  it('leaves rows without a partner out of that comparison only', async () => {
+    const alone = rows.map((row, index) => (index < 7 ? { ...row, token: `unique ${index}` } : row));
+    const { summary, stored } = await run({ measured: alone });
+    expect(summary.withoutPartner).toEqual({ SHUFFLED_SAME_TOKEN: 7 });
+    expect(summary.conditions.SHUFFLED_SAME_TOKEN?.n).toBe(93);
+    expect(summary.differences.SHUFFLED_SAME_TOKEN?.n).toBe(93);
+    expect(summary.differences.SHUFFLED?.n).toBe(100);
+    expect(stored[0]).toMatchObject({ shuffledSameTokenFrom: null, cosines: { SHUFFLED_SAME_TOKEN: null } });
+  });
+
+  it('is left out, with a warning, where no token is shared or known', async () => {
+    const { summary, measurement } = await run({ measured: rows.map((row, index) => ({ ...row, token: `unique ${index}` })) });
+    expect(measurement.warnings.map(({ code }) => code)).toEqual(['W_H5_SAME_TOKEN']);
+    expect(summary.conditions.SHUFFLED_SAME_TOKEN).toBeUndefined();
+    expect(summary.checks.AV_SAYS_MORE_THAN_TOKEN).toBeNull();
+    expect(Object.keys(summary.family)).toEqual(['SHUFFLED', 'EMPTY']);
+  });
+
+  it('pairs one to one where it can, and any with any where one document has most rows', () => {
+    const documents = ['a', 'a', 'b', 'c', 'a', 'a', 'a', 'd'];
+    const tokens = ['x', 'x', 'x', 'x', 'y', 'y', 'y', 'y'];
+    const stream = createSeedStreams(4).stream('pairs');
+    const partners = sameTokenPartners(tokens, documents, stream);
+    expect(new Set(partners.slice(0, 4)).size).toBe(4);
+    partners.forEach((partner, row) => {
+      expect(documents[partner ?? row]).not.toBe(documents[row]);
+      expect(tokens[partner ?? row]).toBe(tokens[row]);
+    });
+    expect(sameTokenPartners([undefined, undefined, 'z'], ['a', 'b', 'c'], stream)).toEqual([null, null, null]);
+  });
+});
+
+describe('the effects of the family', () => {
+  it('are corrected for each other', async () => {
+    const { summary } = await run();
+    expect(Object.keys(summary.family)).toEqual(['SHUFFLED', 'SHUFFLED_SAME_TOKEN', 'EMPTY']);
+    for (const [name, { p, pHolm }] of Object.entries(summary.family)) {
+      expect(p).toBe(summary.differences[name]?.p);
+      expect(pHolm).toBeGreaterThan(p);
+    }
+  });
+});
+
+describe('the dialect of the SolshineCode releases', () => {
+  const given = { ...options, dialect: 'solshine' as const };
+
+  it('gives the AR the whole output with its tags, also in what is made of outputs', async () => {
+    const { stored, asked } = await run({ given });
+    const [row] = stored;
+    expect(row?.texts.AV_OUT).toBe(row?.output);
+    expect(row?.texts.SWAP_TOPIC).toMatch(/^<explanation>topic: .*<\/explanation>$/);
+    expect(row?.texts.GOLD).toBe(row?.gold);
+    expect(asked[0]).toContain(stored.find(({ id }) => id === row?.shuffledFrom)?.output);
+  });
+
+  it('counts empty outputs as ever, and reports what the published procedure would', async () => {
+    const empty = { ...output(null), text: '' };
+    const { summary } = await run({ given, av: (vectors) => goodAv(vectors).map((one, index) => (index % 5 === 0 ? empty : one)) });
+    expect(summary.n).toBe(100);
+    expect(summary.conditions.AV_OUT?.n).toBe(100);
+    expect(summary.published).toMatchObject({ n: 80, dropped: 20 });
+    expect((await run()).summary.published).toBeNull();
+  });
+});
+
+describe('swaps', () => {
+  it('can be of any fields of any form', async () => {
+    const given = optionsSchema.parse({
+      ...options,
+      form: DEFAULT_FORM,
+      swaps: { SWAP_NEXT: ['next'], SWAP_ALL: ['topic', 'hypernym', 'last', 'next'] },
+    });
+    const { summary, stored } = await run({ given });
+    expect(Object.keys(summary.unswapped)).toEqual(['SWAP_NEXT', 'SWAP_ALL', 'GOLD_SWAP_NEXT', 'GOLD_SWAP_ALL']);
+    expect(summary.conditions.SWAP_ALL?.meaning).toBe(
+      'AV_OUT with topic, hypernym, last and next from another row’s explanation, the rest kept',
+    );
+    expect(stored[0]?.texts.SWAP_ALL).toBe(stored[0]?.texts.SHUFFLED);
+    expect(summary.differences.SWAP_NEXT?.value).toBe(0);
+  });
+
+  it('are checked against the form', () => {
+    expect(() => optionsSchema.parse({ swaps: { SWAP_GENRE: ['genre'] } })).toThrow(/genre is no field/);
+    expect(swapsOf(optionsSchema.parse({ form: '{genre}: {style}' }))).toEqual({ SWAP_GENRE: ['genre'], SWAP_STYLE: ['style'] });
+    expect(() => optionsSchema.parse({ form: 'nothing' })).toThrow(/form of explanations/);
+    expect(() => optionsSchema.parse({ minNewTokens: 50 })).toThrow(/maxNewTokens/);
   });
 });
 

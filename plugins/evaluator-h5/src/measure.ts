@@ -1,21 +1,31 @@
-import type { JsonValue, Logger, NlaRow, RandomStream, SeedStreams, Warning } from '@nlakit/core';
+import type { Logger, NlaRow, RandomStream, SeedStreams, Warning } from '@nlakit/core';
 import { cosine, derangement, norm } from '@nlakit/metrics';
 import type { Explanation, Reconstructor, Verbalizer } from '@nlakit/nla';
-import { CONDITIONS } from './conditions.js';
-import type { ConditionName } from './conditions.js';
+import { conditionNames } from './conditions.js';
+import type { ConditionName, SwapName } from './conditions.js';
 import { gibberish, UNRELATED_SENTENCES } from './control-texts.js';
+import { explanationForm } from './explanation-form.js';
+import { swapsOf } from './options.js';
 import type { H5Options } from './options.js';
-import { swapParts } from './swap-parts.js';
+import { sameTokenPartners } from './same-token-partners.js';
+import { swapFields } from './swap-fields.js';
 import type { TrainingReference } from './training-reference.js';
 
 /** Everything measured on one row. */
 export interface MeasuredRow {
   readonly row: NlaRow;
   readonly output: Explanation;
-  /** The text the AR was given for AV_OUT: the explanation, or nothing where the output holds none. */
+  /** The explanation in the output, or nothing where the output holds none. */
   readonly explanation: string;
+  /** The token its vector was read at, if that is known. */
+  readonly token: string | undefined;
   /** Index of the row whose explanation SHUFFLED and the swaps take. */
   readonly partner: number;
+  /** Index of the row whose explanation SHUFFLED_SAME_TOKEN takes; null where no other document has a row with that token. */
+  readonly tokenPartner: number | null;
+  /** What the AR read, by condition. MEAN has no text. */
+  readonly texts: Readonly<Partial<Record<ConditionName, string>>>;
+  /** Cosine of the row's vector and what came back, by condition; a condition that this row does not have is left out. */
   readonly cosines: Readonly<Partial<Record<ConditionName, number>>>;
   /** Place of the row's own vector among all rows' vectors, by cosine to the reconstruction from its AV text; 1 is best. */
   readonly retrievalRank: number;
@@ -30,12 +40,16 @@ export interface Measurement {
   readonly texts: Readonly<Record<'TEMPLATE' | 'ZERO_INJECTION', string>>;
   /** Rows whose text could not be swapped, by condition. */
   readonly unswapped: Readonly<Record<string, number>>;
+  /** Rows that a condition leaves out because no row fits them, by condition. */
+  readonly withoutPartner: Readonly<Record<string, number>>;
   readonly warnings: readonly Warning[];
 }
 
 /** What {@link measure} works with. */
 export interface MeasureParts {
   readonly rows: readonly NlaRow[];
+  /** The token each vector was read at, as far as known; default: what the rows state. */
+  readonly tokens?: readonly (string | undefined)[];
   readonly reference: TrainingReference;
   readonly verbalizer: Pick<Verbalizer, 'explain'>;
   readonly reconstructor: Pick<Reconstructor, 'reconstruct'>;
@@ -47,6 +61,8 @@ export interface MeasureParts {
 
 /** At most that many different random directions and nonsense texts; rows share them in turn. */
 const controlVariants = 64;
+
+type Texts = Partial<Record<ConditionName, readonly (string | null)[]>>;
 
 /** Runs AV and AR over all conditions. Every vector goes through the AV once and every text through the AR once. */
 export async function measure(parts: MeasureParts): Promise<Measurement> {
@@ -60,36 +76,63 @@ export async function measure(parts: MeasureParts): Promise<Measurement> {
   const [mean, zero] = await explain(parts, constantVectors(parts), 'TEMPLATE and ZERO_INJECTION');
   const directions = await explain(parts, randomDirections(parts, stream('directions')), 'RANDOM_DIRECTION');
 
+  const given = (output: Explanation | undefined) => (options.dialect === 'solshine' ? (output?.text.trim() ?? '') : textOf(output));
   const documents = rows.map((row) => row.documentId);
+  const tokens = parts.tokens ?? rows.map((row) => row.token);
   const shuffle = stream('shuffle');
   const partners = derangement(documents, () => shuffle.uniform());
-  const own = outputs.map(textOf);
-  const texts: Partial<Record<ConditionName, readonly string[]>> = {
+  const tokenPartners = sameTokenPartners(tokens, documents, stream('shuffle.token'));
+  const explanations = outputs.map(textOf);
+  const own = outputs.map(given);
+  const texts: Texts = {
     AV_OUT: own,
     SHUFFLED: partners.map((partner) => own[partner] ?? ''),
     EMPTY: rows.map(() => ''),
     RANDOM: cycle(stream('unrelated').shuffle(UNRELATED_SENTENCES), rows.length),
     GIBBER: cycle(gibberish(Math.min(controlVariants, rows.length), stream('gibberish')), rows.length),
-    TEMPLATE: rows.map(() => textOf(mean)),
-    ZERO_INJECTION: rows.map(() => textOf(zero)),
-    RANDOM_DIRECTION: cycle(directions.map(textOf), rows.length),
+    TEMPLATE: rows.map(() => given(mean)),
+    ZERO_INJECTION: rows.map(() => given(zero)),
+    RANDOM_DIRECTION: cycle(directions.map(given), rows.length),
   };
+  const withoutPartner: Record<string, number> = {};
   const unswapped: Record<string, number> = {};
   const warnings: Warning[] = [];
-  const addSwaps = (base: readonly string[], topic: ConditionName, last: ConditionName) => {
-    const byTopic = swapParts(base, partners, documents, ['topic', 'hypernym']);
-    const byLast = swapParts(base, partners, documents, ['last']);
-    if (byTopic.unswapped === rows.length) return;
-    texts[topic] = byTopic.texts;
-    texts[last] = byLast.texts;
-    unswapped[topic] = byTopic.unswapped;
-    unswapped[last] = byLast.unswapped;
+  const alone = tokenPartners.filter((partner) => partner === null).length;
+  if (alone < rows.length) {
+    texts.SHUFFLED_SAME_TOKEN = tokenPartners.map((partner) => (partner === null ? null : (own[partner] ?? '')));
+    withoutPartner.SHUFFLED_SAME_TOKEN = alone;
+  } else {
+    warnings.push({
+      code: 'W_H5_SAME_TOKEN',
+      message: 'SHUFFLED_SAME_TOKEN is left out: no two documents have a row that is known to be read at the same token.',
+    });
+  }
+  const form = explanationForm(options.form);
+  const swaps = swapsOf(options);
+  const addSwaps = (base: readonly string[], nameOf: (swap: SwapName) => ConditionName, wrap: (text: string, row: number) => string) => {
+    if (base.every((text) => form.parse(text) === undefined)) return;
+    for (const [swap, fields] of Object.entries(swaps)) {
+      const swapped = swapFields(base, partners, documents, fields, form);
+      const name = nameOf(swap as SwapName);
+      texts[name] = swapped.texts.map(wrap);
+      unswapped[name] = swapped.unswapped;
+    }
   };
-  addSwaps(own, 'SWAP_TOPIC', 'SWAP_LAST');
+  addSwaps(
+    explanations,
+    (swap) => swap,
+    // In its place in what the AR gets for AV_OUT, which holds tags in the seed's dialect.
+    (text, row) => (explanations[row] === '' ? (own[row] ?? '') : (own[row] ?? '').replace(explanations[row] ?? '', () => text)),
+  );
   const labelled = rows.flatMap((row) => (row.explanation === undefined ? [] : [row.explanation]));
   if (labelled.length === rows.length) {
     texts.GOLD = labelled;
-    addSwaps(labelled, 'GOLD_SWAP_TOPIC', 'GOLD_SWAP_LAST');
+    texts.GOLD_SHUFFLED = partners.map((partner) => labelled[partner] ?? '');
+    addSwaps(
+      labelled,
+      (swap): ConditionName => `GOLD_${swap}`,
+      (text) => text,
+    );
   } else {
     warnings.push({
       code: 'W_H5_UNLABELLED',
@@ -97,27 +140,43 @@ export async function measure(parts: MeasureParts): Promise<Measurement> {
     });
   }
 
-  const vectors = await reconstruct(parts, Object.values(texts).flat());
-  const meanUnit = parts.reference.baselines.meanUnit;
-  const conditions = CONDITIONS.filter((condition) => condition === 'MEAN' || texts[condition] !== undefined);
+  const vectors = await reconstruct(
+    parts,
+    Object.values(texts).flatMap((column) => column?.filter((text) => text !== null) ?? []),
+  );
+  const { meanUnit } = parts.reference.baselines;
+  const conditions = conditionNames(swaps).filter((condition) => condition === 'MEAN' || texts[condition] !== undefined);
   const golds = rows.map((row) => row.vector);
   return {
-    rows: rows.map((row, index) => ({
-      row,
-      output: outputs[index] ?? missing(index),
-      explanation: own[index] ?? '',
-      partner: partners[index] ?? index,
-      cosines: Object.fromEntries(
-        conditions.map((condition) => [
-          condition,
-          cosine(row.vector, condition === 'MEAN' ? meanUnit : (vectors.get(texts[condition]?.[index] ?? '') ?? missing(index))),
-        ]),
-      ),
-      ...retrieval(vectors.get(own[index] ?? '') ?? missing(index), golds, index),
-    })),
+    rows: rows.map((row, index) => {
+      const read = Object.fromEntries(
+        conditions.flatMap((condition): [ConditionName, string][] => {
+          const text = texts[condition]?.[index];
+          return typeof text === 'string' ? [[condition, text]] : [];
+        }),
+      ) as MeasuredRow['texts'];
+      return {
+        row,
+        output: outputs[index] ?? missing(index),
+        explanation: explanations[index] ?? '',
+        token: tokens[index],
+        partner: partners[index] ?? index,
+        tokenPartner: tokenPartners[index] ?? null,
+        texts: read,
+        cosines: Object.fromEntries(
+          conditions.flatMap((condition): [ConditionName, number][] => {
+            if (condition === 'MEAN') return [[condition, cosine(row.vector, meanUnit)]];
+            const text = read[condition];
+            return text === undefined ? [] : [[condition, cosine(row.vector, vectors.get(text) ?? missing(index))]];
+          }),
+        ),
+        ...retrieval(vectors.get(own[index] ?? '') ?? missing(index), golds, index),
+      };
+    }),
     conditions,
-    texts: { TEMPLATE: textOf(mean), ZERO_INJECTION: textOf(zero) },
+    texts: { TEMPLATE: given(mean), ZERO_INJECTION: given(zero) },
     unswapped,
+    withoutPartner,
     warnings,
   };
 }
@@ -142,9 +201,13 @@ function randomDirections({ rows }: MeasureParts, random: RandomStream): Float32
 }
 
 async function explain(parts: MeasureParts, vectors: readonly Float32Array[], task: string): Promise<Explanation[]> {
-  const { verbalizer, options, signal, log } = parts;
+  const { verbalizer, options, seeds, signal, log } = parts;
   return await verbalizer.explain(vectors, {
     maxNewTokens: options.maxNewTokens,
+    minNewTokens: options.minNewTokens,
+    ...(options.temperature === 0
+      ? {}
+      : { temperature: options.temperature, random: seeds.stream(`${options.seedName}.decoding.${task}`) }),
     batch: options.batch,
     signal,
     onProgress: (done, total) => {
@@ -184,26 +247,4 @@ function cycle(items: readonly string[], length: number): string[] {
 
 function missing(index: number): never {
   throw new Error(`No result for item ${index}: a verbalizer or reconstructor returned fewer results than it was given.`);
-}
-
-/** A measured row as it is stored: texts in full, nothing rounded. */
-export function storedRow(measured: MeasuredRow, rows: readonly MeasuredRow[]): Readonly<Record<string, JsonValue>> {
-  const { row, output } = measured;
-  return {
-    id: row.id,
-    documentId: row.documentId,
-    text: row.text ?? null,
-    token: row.token ?? null,
-    rawTokens: row.rawTokens,
-    gold: row.explanation ?? null,
-    fields: row.fields ?? null,
-    output: output.text,
-    explanation: output.explanation,
-    tokens: output.tokens.length,
-    stopped: output.stopped,
-    shuffledFrom: rows[measured.partner]?.row.id ?? null,
-    cosines: measured.cosines,
-    retrievalRank: measured.retrievalRank,
-    offDiagonal: measured.offDiagonal,
-  };
 }
