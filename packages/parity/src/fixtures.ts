@@ -8,6 +8,7 @@ const folders = {
   model: 'plugins/model-gemma4',
   nf4: 'plugins/quantizer-nf4',
   optim: 'packages/optim',
+  safetensors: 'packages/safetensors',
   parity: 'packages/parity',
 } as const;
 
