@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { NlaError, type JsonValue, type Release, type ReleaseFile } from '@nlakit/core';
-import { readSidecar } from '@nlakit/sidecar';
+import { readSidecar, SIDECAR_FILE } from '@nlakit/sidecar';
+import { evaluatedSidecar } from './evaluated-sidecar.js';
 import { filesBelow } from './file-writing.js';
 import type { OpenedRun } from './open-run.js';
 import { stepName } from './run-layout.js';
 
 /**
  * What is published of a run: every trajectory step, the newest reconstructor, evaluations, the card with its figures, and the
- * sidecars of the data. States to resume from, events and the data itself stay on the machine; paths are relative.
+ * sidecars of the data. The sidecar of a measured step holds what was measured ({@link evaluatedSidecar}). States to resume from, events and the data itself stay on the machine; paths are relative.
  * Throws `E_STEP_MISSING` for a run without checkpoints and `E_REPORT_MISSING` for one without a card.
  */
 export async function buildRelease(run: OpenedRun, repository: string): Promise<Release> {
@@ -28,7 +29,16 @@ export async function buildRelease(run: OpenedRun, repository: string): Promise<
       if (wanted(path)) files.push({ path: prefix === '' ? path : `${prefix}/${path}`, source: { file: join(folder, path) } });
     }
   };
-  for (const step of steps) await add(layout.checkpoint('av', step), `trajectory/${stepName(step)}`);
+  const evaluations = (await run.evaluations()).map((evaluation) => ({
+    evaluation,
+    file: layout.evaluation(evaluation.id, evaluation.step),
+  }));
+  for (const step of steps) {
+    const prefix = `trajectory/${stepName(step)}`;
+    const sidecarFile = join(layout.checkpoint('av', step), SIDECAR_FILE);
+    await add(layout.checkpoint('av', step), prefix, (path) => path !== SIDECAR_FILE);
+    files.push({ path: `${prefix}/${SIDECAR_FILE}`, source: { content: await evaluatedSidecar(sidecarFile, evaluations, run.folder) } });
+  }
   const reconstructor = (await run.steps('ar')).at(-1);
   if (reconstructor !== undefined) await add(layout.checkpoint('ar', reconstructor), `reconstructor/${stepName(reconstructor)}`);
   await add(join(run.folder, 'eval'), 'eval', (path) => path.endsWith('.json'));
@@ -44,7 +54,7 @@ export async function buildRelease(run: OpenedRun, repository: string): Promise<
       kind: 'input',
     });
   }
-  const sidecar = await readSidecar(join(layout.checkpoint('av', newest), 'nla_meta.yaml'));
+  const sidecar = await readSidecar(join(layout.checkpoint('av', newest), SIDECAR_FILE));
   const metadata: Record<string, JsonValue> = {
     name: record.name,
     runHash: record.hash,

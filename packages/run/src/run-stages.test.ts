@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readSidecar } from '@nlakit/sidecar';
+import { parseSidecar, readSidecar, writeModelSidecar } from '@nlakit/sidecar';
 import { describe, expect, it } from 'vitest';
 import {
   buildRelease,
@@ -17,6 +17,7 @@ import {
   silentLogger,
   startSession,
   type RunSession,
+  type StoredEvaluation,
 } from './index.js';
 import { holdBaseModel } from './base-model.js';
 import { fakeConfig, fakeHost, type FakeJournal } from './test-support/fake-plugins.js';
@@ -49,15 +50,17 @@ async function workplace(text = fakeConfig): Promise<Workplace> {
   };
 }
 
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
 /** Hashes of every file below a folder. */
 async function hashes(folder: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
-    found[path.slice(folder.length + 1)] = createHash('sha256')
-      .update(await readFile(path))
-      .digest('hex');
+    found[path.slice(folder.length + 1)] = sha256(await readFile(path));
   }
   return found;
 }
@@ -335,6 +338,43 @@ describe('buildRelease', () => {
     expect(paths.filter((path) => /resume|events|run\.json|manifest/.test(path))).toEqual([]);
     expect(release.baseModel).toBe('fake/base');
     expect((await run.evaluations()).length).toBe(3);
+  });
+
+  it('puts what was measured of a step into the published copy of its sidecar, and changes nothing else', async () => {
+    const { open, folder, journal } = await workplace();
+    journal.measure = (step) => ({ summary: { differences: { SHUFFLED: { value: step / 10 } } } });
+    await runAllStages(await open(), async (runFolder) => {
+      const { mkdir } = await import('node:fs/promises');
+      await mkdir(join(runFolder, 'report'), { recursive: true });
+      await writeFile(join(runFolder, 'report/README.md'), '# card');
+      return { files: [] };
+    });
+    const publishedSidecar = async () => {
+      const { files } = await buildRelease(await openRun(folder), 'me/nla');
+      const { source } = files.find(({ path }) => path === 'trajectory/step_000004/nla_meta.yaml') ?? {};
+      return source !== undefined && 'content' in source ? source.content : '';
+    };
+    const sidecarFile = join(folder, 'trajectory/step_000004/nla_meta.yaml');
+    const trained = await readFile(sidecarFile, 'utf8');
+    const published = parseSidecar(await publishedSidecar(), sidecarFile);
+    if (published.kind !== 'nla_model') throw new Error('no model sidecar');
+    const evaluationFile = join(folder, 'eval/h5/step_000004.json');
+    expect(published.evaluations).toMatchObject({
+      h5: {
+        evaluator: '@fake/evaluator',
+        summary: { differences: { SHUFFLED: { value: 0.4 } } },
+        rows: 2,
+        file: 'eval/h5/step_000004.json',
+        file_sha256: sha256(await readFile(evaluationFile)),
+        measured_sidecar_sha256: sha256(Buffer.from(trained)),
+      },
+    });
+    expect(writeModelSidecar({ ...published, evaluations: null })).toBe(trained);
+
+    // An evaluation of other weights under this step is not one of these.
+    const stored = JSON.parse(await readFile(evaluationFile, 'utf8')) as StoredEvaluation;
+    await writeFile(evaluationFile, JSON.stringify({ ...stored, checkpoint: { step: 4, sha256: 'of another run' } }));
+    expect(await publishedSidecar()).toBe(trained);
   });
 });
 
