@@ -1,4 +1,4 @@
 import { defineConfig } from 'tsup';
 import { libraryBuild } from '../../tsup.base.js';
 
-export default defineConfig(libraryBuild(['src/index.ts', 'src/training/index.ts']));
+export default defineConfig(libraryBuild(['src/index.ts', 'src/training/index.ts', 'src/evaluation/index.ts']));

@@ -15,6 +15,7 @@ export const bundledPlugins = [
   '@nlakit/trainer-ar-sft',
   '@nlakit/trainer-av-sft',
   '@nlakit/evaluator-h5',
+  '@nlakit/evaluator-retrieval',
   '@nlakit/publisher-directory',
 ];
 

@@ -1,0 +1,18 @@
+export { plugin, plugin as default } from './plugin.js';
+export { evaluateRetrieval } from './evaluate-retrieval.js';
+export { optionsSchema } from './options.js';
+export type { RetrievalOptions } from './options.js';
+export { measureRetrieval } from './measure-retrieval.js';
+export type { MeasuredVariant, MeasureRetrievalParts, RetrievalMeasurement } from './measure-retrieval.js';
+export { headlineOf, summarizeMeasurement } from './summary.js';
+export type { RetrievalSummary, RetrievalSummaryTable, TransformSummary } from './summary.js';
+export type { TextTransform, TextVariant, TransformContext } from './text-transform.js';
+export type { Paraphraser } from './built-in-transforms.js';
+export type { Embedder, Extensions } from './extensions.js';
+export { tfidfSimilarity } from './tfidf.js';
+export { characterAnalyzer, wordAnalyzer } from './text-terms.js';
+export type { TextAnalyzer } from './text-terms.js';
+export { measureDiversity } from './diversity.js';
+export type { Diversity } from './diversity.js';
+export type { RetrievalStatistic } from './score-retrieval.js';
+export type { RetrievalFigure } from './summarize-retrieval.js';
