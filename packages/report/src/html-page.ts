@@ -1,7 +1,7 @@
 import type { Figures } from '@nlakit/core';
 import { stringify } from 'yaml';
 import { escapeHtml, formatEstimate, formatFigure, formatNumber, formatSigned } from './format.js';
-import type { ReportData, StepEvaluation } from './report-data.js';
+import type { DifferencePoint, ReportData, StepEvaluation } from './report-data.js';
 import { lastEvaluation, summarySentences } from './summary-lines.js';
 
 const STYLE = `
@@ -68,7 +68,7 @@ ${healthTables(data)}
 ${otherTables(data)}
 ${data.warnings.length > 0 ? `<h2>Warnings of the run</h2><ul>${data.warnings.map((warning) => `<li>${escapeHtml(warning)}</li>`).join('')}</ul>` : ''}
 <h2>How to read this</h2>
-<p>The AV (verbalizer) is given one residual-stream vector in place of a token embedding and writes an explanation. The AR (reconstructor) reads only that explanation and predicts the vector. <b>AV_OUT</b> is that round trip. <b>SHUFFLED</b> gives the AR another row's AV explanation, <b>EMPTY</b> none, <b>GOLD</b> the teacher's; <b>MEAN</b> is the best constant vector. Cosines mean nothing without MEAN beside them; <b>fve_nrm</b> (fraction of variance explained by direction, 0 for no better than the variance, negative for worse) is the figure to compare across models. Explanations can be fluent and wrong.</p>
+<p>The AV (verbalizer) is given one residual-stream vector in place of a token embedding and writes an explanation. The AR (reconstructor) reads only that explanation and predicts the vector. <b>AV_OUT</b> is that round trip. <b>SHUFFLED</b> gives the AR another row's AV explanation, <b>SHUFFLED_SAME_TOKEN</b> that of a row read at the same token, <b>EMPTY</b> none, <b>GOLD</b> the teacher's; <b>MEAN</b> is the best constant vector. Cosines mean nothing without MEAN beside them; <b>fve_nrm</b> (fraction of variance explained by direction, 0 for no better than the variance, negative for worse) is the figure to compare across models. Explanations can be fluent and wrong.</p>
 <h2>Resolved configuration</h2>
 <p class="muted">Every option with its value, defaults filled in. As a config file it makes this run again.</p>
 <details><summary>show the configuration</summary>
@@ -96,29 +96,68 @@ function trajectoryTable(evaluations: readonly StepEvaluation[]): string {
     return fve === undefined ? '' : formatNumber(fve);
   };
   const names = ['AV_OUT', 'GOLD', 'SHUFFLED', 'EMPTY', 'MEAN'];
+  const measured = (against: string) => evaluations.some(({ differences }) => differences.some((point) => point.against === against));
+  const effects = ['SHUFFLED', 'SHUFFLED_SAME_TOKEN', 'MEAN'].filter((name) => name !== 'SHUFFLED_SAME_TOKEN' || measured(name));
+  const head = ['step', 'rows', ...names, 'AV_OUT fve_nrm', ...effects.map((name) => `AV_OUT − ${name} [95 %]`)];
   return `<h2>H5 at every measured checkpoint</h2>
-<div class="scroll"><table><thead><tr><th class="number">step</th><th class="number">rows</th>${names.map((name) => `<th class="number">${name}</th>`).join('')}<th class="number">AV_OUT fve_nrm</th><th class="number">AV_OUT − SHUFFLED [95 %]</th><th class="number">AV_OUT − MEAN [95 %]</th></tr></thead>
+<div class="scroll"><table><thead><tr>${head.map((name) => `<th class="number">${name}</th>`).join('')}</tr></thead>
 <tbody>${evaluations
-    .map(
-      (evaluation) =>
-        `<tr><td class="number">${evaluation.step}</td><td class="number">${evaluation.rows}</td>${names
-          .map((name) => `<td class="number">${cosineOf(evaluation, name)}</td>`)
-          .join(
-            '',
-          )}<td class="number">${fveOf(evaluation)}</td><td class="number">${differenceOf(evaluation, 'SHUFFLED')}</td><td class="number">${differenceOf(evaluation, 'MEAN')}</td></tr>`,
-    )
+    .map((evaluation) => {
+      const cells = [
+        String(evaluation.step),
+        String(evaluation.rows),
+        ...names.map((name) => cosineOf(evaluation, name)),
+        fveOf(evaluation),
+        ...effects.map((name) => differenceOf(evaluation, name)),
+      ];
+      return `<tr>${cells.map((cell) => `<td class="number">${cell}</td>`).join('')}</tr>`;
+    })
     .join('\n')}</tbody></table></div>`;
 }
 
 function conditionTable(evaluation: StepEvaluation): string {
+  const threshold = evaluation.threshold === undefined ? '' : ` ${formatNumber(evaluation.threshold)}`;
+  const head = [
+    'rows',
+    'mean cosine [95 %]',
+    'sd',
+    'median',
+    `share above${threshold}`,
+    'fve_nrm',
+    'fve_nrm of a constant',
+    'AV_OUT − condition [95 %]',
+    'p',
+    'd_z',
+  ];
+  const shown = (value: number | undefined) => (value === undefined ? '' : formatNumber(value));
   return `<h2>All conditions at step ${evaluation.step}</h2>
-<table><thead><tr><th>condition</th><th class="number">mean cosine [95 %]</th><th class="number">fve_nrm</th><th class="number">AV_OUT − condition [95 %]</th></tr></thead>
+<div class="scroll"><table><thead><tr><th>condition</th>${head.map((name) => `<th class="number">${escapeHtml(name)}</th>`).join('')}</tr></thead>
 <tbody>${evaluation.conditions
     .map((point) => {
-      const difference = evaluation.differences.find((item) => item.against === point.condition)?.difference;
-      return `<tr><td>${escapeHtml(point.condition)}<br><span class="muted">${escapeHtml(point.meaning)}</span></td><td class="number">${escapeHtml(formatEstimate(point.cosine))}</td><td class="number">${point.fve === undefined ? '' : formatNumber(point.fve)}</td><td class="number">${difference === undefined ? '' : escapeHtml(formatEstimate(difference, true))}</td></tr>`;
+      const effect = evaluation.differences.find((item) => item.against === point.condition);
+      const cells = [
+        point.n === undefined ? '' : String(point.n),
+        formatEstimate(point.cosine),
+        shown(point.sd),
+        shown(point.median),
+        shown(point.shareAbove),
+        shown(point.fve),
+        shown(point.constantFve),
+        effect === undefined ? '' : formatEstimate(effect.difference, true),
+        permutationP(effect),
+        shown(effect?.dZ),
+      ];
+      return `<tr><td>${escapeHtml(point.condition)}<br><span class="muted">${escapeHtml(point.meaning)}</span></td>${cells
+        .map((cell) => `<td class="number">${escapeHtml(cell)}</td>`)
+        .join('')}</tr>`;
     })
-    .join('\n')}</tbody></table>`;
+    .join('\n')}</tbody></table></div>
+<p class="muted">p: sign-flip permutation test over documents; those marked * are corrected for the effects that are tested together (Holm).</p>`;
+}
+
+function permutationP(effect: DifferencePoint | undefined): string {
+  if (effect?.pCorrected !== undefined) return `${formatFigure(effect.pCorrected)} *`;
+  return effect?.p === undefined ? '' : formatFigure(effect.p);
 }
 
 function exampleTable(evaluation: StepEvaluation): string {

@@ -41,12 +41,13 @@ export function modelCard(
     ...summarySentences(data).flatMap((sentence) => [sentence, '']),
     ...figures.flatMap(({ name, title }) => [`![${title}](figures/${name}.png)`, '']),
   ];
+  const sameToken = data.evaluations.some(({ differences }) => differences.some(({ against }) => against === 'SHUFFLED_SAME_TOKEN'));
   if (data.evaluations.length > 0) {
     lines.push(
       '## H5 ablation per checkpoint',
       '',
-      '| step | rows | AV_OUT | GOLD | SHUFFLED | EMPTY | MEAN | AV_OUT fve_nrm | AV_OUT − SHUFFLED [95 %] |',
-      '|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
+      `| step | rows | AV_OUT | GOLD | SHUFFLED | EMPTY | MEAN | AV_OUT fve_nrm | AV_OUT − SHUFFLED [95 %] |${sameToken ? ' AV_OUT − SHUFFLED_SAME_TOKEN [95 %] |' : ''}`,
+      `|---:|---:|---:|---:|---:|---:|---:|---:|---:|${sameToken ? '---:|' : ''}`,
     );
     for (const evaluation of data.evaluations) {
       const condition = (name: string) => evaluation.conditions.find((point) => point.condition === name);
@@ -55,9 +56,12 @@ export function modelCard(
         return point === undefined ? '' : formatNumber(point.cosine.value);
       };
       const fve = condition('AV_OUT')?.fve;
-      const difference = evaluation.differences.find((point) => point.against === 'SHUFFLED');
+      const difference = (against: string) => {
+        const point = evaluation.differences.find((item) => item.against === against);
+        return point === undefined ? '' : formatEstimate(point.difference, true);
+      };
       lines.push(
-        `| ${evaluation.step} | ${evaluation.rows} | ${cosine('AV_OUT')} | ${cosine('GOLD')} | ${cosine('SHUFFLED')} | ${cosine('EMPTY')} | ${cosine('MEAN')} | ${fve === undefined ? '' : formatNumber(fve)} | ${difference === undefined ? '' : formatEstimate(difference.difference, true)} |`,
+        `| ${evaluation.step} | ${evaluation.rows} | ${cosine('AV_OUT')} | ${cosine('GOLD')} | ${cosine('SHUFFLED')} | ${cosine('EMPTY')} | ${cosine('MEAN')} | ${fve === undefined ? '' : formatNumber(fve)} | ${difference('SHUFFLED')} |${sameToken ? ` ${difference('SHUFFLED_SAME_TOKEN')} |` : ''}`,
       );
     }
     lines.push(

@@ -53,6 +53,7 @@ function stepEvaluation(stored: StoredEvaluation): StepEvaluation[] {
       evaluator: stored.id,
       step: stored.step,
       rows: stored.rows.length,
+      ...numbersAt(stored.summary, { threshold: 'threshold' }),
       conditions,
       differences: differencePoints(stored),
       headline: stored.headline,
@@ -65,16 +66,24 @@ function conditionPoints({ step, summary }: StoredEvaluation): ConditionPoint[] 
   return Object.entries(objectAt(summary, 'conditions')).flatMap(([condition, value]) => {
     const cosine = estimate(objectAt(value, 'cosine'));
     if (cosine === undefined) return [];
-    const fve = numberAt(value, 'fveNrm');
-    const meaning = objectAt(value, '')['meaning'];
-    return [{ step, condition, cosine, meaning: typeof meaning === 'string' ? meaning : '', ...(fve === undefined ? {} : { fve }) }];
+    const figures = numbersAt(value, {
+      fve: 'fveNrm',
+      constantFve: 'constantFveNrm',
+      n: 'n',
+      median: 'median',
+      sd: 'sd',
+      shareAbove: 'shareAbove',
+    });
+    return [{ step, condition, cosine, meaning: textOf(objectAt(value, '')['meaning']), ...figures }];
   });
 }
 
 function differencePoints({ step, summary }: StoredEvaluation): DifferencePoint[] {
   return Object.entries(objectAt(summary, 'differences')).flatMap(([against, value]) => {
     const difference = estimate(objectAt(value, ''));
-    return difference === undefined ? [] : [{ step, against, difference }];
+    if (difference === undefined) return [];
+    const corrected = numbersAt(objectAt(objectAt(summary, 'family'), against), { pCorrected: 'pHolm' });
+    return [{ step, against, difference, ...numbersAt(value, { n: 'n', p: 'p', dZ: 'dZ' }), ...corrected }];
   });
 }
 
@@ -197,6 +206,19 @@ function objectAt(value: JsonValue | undefined, key: string): Readonly<Record<st
 function numberAt(value: JsonValue | undefined, key: string): number | undefined {
   const found = objectAt(value, '')[key];
   return typeof found === 'number' && Number.isFinite(found) ? found : undefined;
+}
+
+/** Those of the figures that are there, under the names they have here: `{ here: 'there' }`. */
+function numbersAt<Name extends string>(
+  value: JsonValue | undefined,
+  names: Readonly<Record<Name, string>>,
+): Partial<Record<Name, number>> {
+  const found: Partial<Record<Name, number>> = {};
+  for (const [here, there] of Object.entries(names) as [Name, string][]) {
+    const number = numberAt(value, there);
+    if (number !== undefined) found[here] = number;
+  }
+  return found;
 }
 
 function textOf(value: JsonValue | undefined): string {

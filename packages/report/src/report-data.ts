@@ -24,6 +24,14 @@ export interface ConditionPoint {
   readonly cosine: Estimate;
   /** Fraction of variance explained, direction only; absent if it was not computed. */
   readonly fve?: number;
+  /** The same of the best constant on the same rows. */
+  readonly constantFve?: number;
+  /** Rows that have this condition. */
+  readonly n?: number;
+  readonly median?: number;
+  readonly sd?: number;
+  /** Share of rows above the threshold of the evaluation. */
+  readonly shareAbove?: number;
 }
 
 /** `AV_OUT` minus another condition, row by row, at one checkpoint. */
@@ -31,6 +39,13 @@ export interface DifferencePoint {
   readonly step: number;
   readonly against: string;
   readonly difference: Estimate;
+  /** Rows that have both conditions. */
+  readonly n?: number;
+  /** Two-sided p of the permutation test, and the same after the correction for the effects that are tested together. */
+  readonly p?: number;
+  readonly pCorrected?: number;
+  /** Cohen's d_z. */
+  readonly dZ?: number;
 }
 
 /** One held-out row for the table of examples. */
@@ -49,6 +64,8 @@ export interface StepEvaluation {
   readonly evaluator: string;
   readonly step: number;
   readonly rows: number;
+  /** Cosine that `shareAbove` counts from. */
+  readonly threshold?: number;
   readonly conditions: readonly ConditionPoint[];
   readonly differences: readonly DifferencePoint[];
   readonly headline: Figures;

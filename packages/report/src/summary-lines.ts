@@ -24,6 +24,17 @@ export function summarySentences(data: ReportData): string[] {
       `At step ${last.step}, AV_OUT − SHUFFLED is ${formatEstimate(shuffled, true)} in cosine over ${last.rows} held-out rows. ${verdict}`,
     );
   }
+  const sameToken = difference('SHUFFLED_SAME_TOKEN');
+  if (sameToken !== undefined) {
+    const rows = last.differences.find((point) => point.against === 'SHUFFLED_SAME_TOKEN')?.n ?? last.rows;
+    sentences.push(
+      `Against the explanation of another document's row that was read at the same token the difference is ${formatEstimate(sameToken, true)} over ${rows} rows: ${
+        sameToken.low > 0
+          ? 'explanations say more than which token it was'
+          : 'no evidence that explanations say more than which token it was'
+      }.`,
+    );
+  }
   const mean = difference('MEAN');
   if (mean !== undefined) {
     sentences.push(

@@ -76,6 +76,35 @@ describe('writeReport', () => {
     expect(page).toContain('the round trip');
   });
 
+  it('shows what is said beyond the token, and the corrected p, where it was measured', async () => {
+    const extended = await finishedRun({
+      done: [],
+      measure: (step) => {
+        const { summary, ...others } = measure(step);
+        const conditions = {
+          ...(summary?.['conditions'] as object),
+          SHUFFLED_SAME_TOKEN: { cosine: estimate(0.6), n: 37, sd: 0.111, median: 0.654, shareAbove: 0.987, constantFveNrm: -0.321 },
+        };
+        const differences = {
+          ...(summary?.['differences'] as object),
+          SHUFFLED_SAME_TOKEN: { ...(estimate(0.0613) as object), n: 37, p: 0.02, dZ: 0.456 },
+        };
+        return {
+          ...others,
+          summary: { ...summary, conditions, differences, family: { SHUFFLED_SAME_TOKEN: { p: 0.02, pHolm: 0.04 } }, threshold: 0.3 },
+        };
+      },
+    });
+    await writeReport(extended);
+    const html = await readFile(join(extended, 'report/index.html'), 'utf8');
+    expect(html).toContain('the difference is +0.061 [+0.011, +0.101] over 37 rows: explanations say more than which token it was.');
+    for (const cell of ['37', '0.111', '0.654', '0.987', '−0.321', '0.040 *', '0.456'])
+      expect(html).toContain(`<td class="number">${cell}</td>`);
+    expect(await readFile(join(extended, 'report/README.md'), 'utf8')).toMatch(/\| \+0\.061 \[\+0\.011, \+0\.101\] \|$/m);
+    expect(card).not.toContain('SAME_TOKEN');
+    expect(page).not.toContain('AV_OUT − SHUFFLED_SAME_TOKEN');
+  });
+
   it('spreads its examples from the best row to the worst', () => {
     const cosines = [...card.matchAll(/\| (?:gold \d+) \| said \d+ \| (\d\.\d{3}) \|/g)].map((match) => Number(match[1]));
     expect(cosines).toHaveLength(12);
