@@ -112,6 +112,20 @@ function errorOf(status: number, code: string | null, said: string, subject: Sub
       kind: 'input',
     });
   }
+  if (status === 409) {
+    return new NlaError('E_HUB_EXISTS', {
+      message: 'The Hub has something of that name already.',
+      found,
+      fix: `See ${page}.`,
+    });
+  }
+  if (status === 412) {
+    return new NlaError('E_HUB_CONFLICT', {
+      message: `Somebody else has changed ${id} at ${revision} in the meantime.`,
+      found,
+      fix: 'Look at what was changed, then run the same command again.',
+    });
+  }
   if (status === 403) {
     return new NlaError('E_HUB_FORBIDDEN', {
       message: `The Hub refuses access to ${id}.`,
@@ -130,7 +144,7 @@ function errorOf(status: number, code: string | null, said: string, subject: Sub
   return new NlaError('E_HUB_RESPONSE', {
     message: `The Hub answered with an error${path === undefined ? '' : ` for ${path}`}.`,
     found,
-    expected: 'a status of 200 or 206',
+    expected: 'a status of success',
     fix: transientStatuses.has(status)
       ? 'This is on its side. Run the same command again later: it goes on where it stopped.'
       : 'Check HF_ENDPOINT.',

@@ -8,28 +8,36 @@ import { withRetries, type RetryPolicy } from './with-retries.js';
  * that an error answer means. Not for the content of files.
  */
 export function createHubFetch(subject: Subject, policy: RetryPolicy, signal: AbortSignal): typeof fetch {
-  return (input, init) =>
-    withRetries(policy, signal, async () => {
-      const address = new URL(input instanceof Request ? input.url : input);
-      const timeout = AbortSignal.timeout(policy.stallMilliseconds);
-      let response: Response;
-      let body: ArrayBuffer;
-      try {
-        response = await fetch(input, {
-          ...init,
-          headers: { ...Object.fromEntries(new Headers(init?.headers)), ...hubHeaders(subject, address) },
-          signal: AbortSignal.any([signal, timeout]),
-        });
-        if (!response.ok) throw await failureOfResponse(response, subject);
-        body = await response.arrayBuffer();
-        // An answer that was cut off can only be told by its not being JSON.
-        if (response.headers.get('content-type')?.includes('json') === true) JSON.parse(new TextDecoder().decode(body));
-      } catch (error) {
-        signal.throwIfAborted();
-        throw error instanceof HubFailure ? error : failureOfNetwork(error, subject, 'The Hub did not answer.');
-      }
-      return new Response(body, { status: response.status, headers: response.headers });
+  return (input, init) => withRetries(policy, signal, () => requestOnce(subject, policy, signal, input, init));
+}
+
+/** One attempt of {@link createHubFetch}. Throws a {@link HubFailure}, which `withRetries` understands. */
+export async function requestOnce(
+  subject: Subject,
+  { stallMilliseconds }: Pick<RetryPolicy, 'stallMilliseconds'>,
+  signal: AbortSignal,
+  input: Parameters<typeof fetch>[0],
+  init?: RequestInit,
+): Promise<Response> {
+  const address = new URL(input instanceof Request ? input.url : input);
+  const timeout = AbortSignal.timeout(stallMilliseconds);
+  let response: Response;
+  let body: ArrayBuffer;
+  try {
+    response = await fetch(input, {
+      ...init,
+      headers: { ...Object.fromEntries(new Headers(init?.headers)), ...hubHeaders(subject, address) },
+      signal: AbortSignal.any([signal, timeout]),
     });
+    if (!response.ok) throw await failureOfResponse(response, subject);
+    body = await response.arrayBuffer();
+    // An answer that was cut off can only be told by its not being JSON.
+    if (response.headers.get('content-type')?.includes('json') === true) JSON.parse(new TextDecoder().decode(body));
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof HubFailure ? error : failureOfNetwork(error, subject, 'The Hub did not answer.');
+  }
+  return new Response(body, { status: response.status, headers: response.headers });
 }
 
 /** Who asks, and the token for addresses of the Hub itself and for no other. */

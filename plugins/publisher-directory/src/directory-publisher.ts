@@ -1,14 +1,7 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { copyFile, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
-import { basename, dirname, extname, join, resolve, sep } from 'node:path';
+import { copyFile, open, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { isNlaError, NlaError, type PublishEvent, type PublishPlan, type Publisher, type Release, type ReleaseFile } from '@nlakit/core';
-import { makeFolder } from '@nlakit/run';
-import { findLeaks } from './leaks.js';
-
-/** Files that are read as text and searched for leaks; weights and pictures are not. */
-const binary = new Set(['.safetensors', '.parquet', '.png', '.jpg', '.jpeg', '.webp', '.gif', '.woff', '.woff2', '.ico', '.pdf']);
+import { checkRelease, hashOfFile, makeFolder } from '@nlakit/run';
 
 /**
  * Lays releases out below `root` as `<root>/<repository>/…`. A file that is already there with the same hash is left alone, so an
@@ -26,22 +19,15 @@ export function directoryPublisher(root: string): Publisher {
 
 async function plan(root: string, release: Release): Promise<PublishPlan> {
   const destination = inside(root, release.repository);
-  const seen = new Set<string>();
   const files: PublishPlan['files'][number][] = [];
   const warnings: PublishPlan['warnings'][number][] = [];
-  for (const file of release.files) {
-    const target = inside(destination, file.path);
-    if (seen.has(file.path)) {
-      throw new NlaError('E_PUBLISH_PATH', { message: 'Two files of the release have the same path.', found: file.path });
-    }
-    seen.add(file.path);
-    const { bytes, sha256 } = await measure(file);
-    if (!binary.has(extname(file.path).toLowerCase())) await refuseLeaks(file);
-    const present = await hashIfPresent(target);
-    if (present !== undefined && present !== sha256) {
+  // What is laid out in a folder may hold rows, and may stand on a model of this machine: the Hub's publisher is stricter.
+  for (const file of await checkRelease(release, { corpusRows: true, publicBase: false })) {
+    const present = await hashIfPresent(inside(destination, file.path));
+    if (present !== undefined && present !== file.sha256) {
       warnings.push({ code: 'W_PUBLISH_REPLACES', message: `${file.path} is there with other content and will be replaced.` });
     }
-    files.push({ ...file, bytes, sha256, unchanged: present === sha256 });
+    files.push({ ...file, unchanged: present === file.sha256 });
   }
   return {
     repository: release.repository,
@@ -83,54 +69,14 @@ function inside(folder: string, path: string): string {
   return target;
 }
 
-async function measure(file: ReleaseFile): Promise<{ readonly bytes: number; readonly sha256: string }> {
-  if ('content' in file.source) {
-    const content = Buffer.from(file.source.content, 'utf8');
-    return { bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
-  }
-  try {
-    return { bytes: (await stat(file.source.file)).size, sha256: await hashFile(file.source.file) };
-  } catch (cause) {
-    throw new NlaError('E_PUBLISH_FILE', {
-      message: 'A file of the release cannot be read.',
-      file: file.source.file,
-      found: cause instanceof Error ? cause.message : String(cause),
-      kind: 'input',
-      cause,
-    });
-  }
-}
-
-async function refuseLeaks(file: ReleaseFile): Promise<void> {
-  const text = 'content' in file.source ? file.source.content : await readFile(file.source.file, 'utf8');
-  const own = [homedir(), tmpdir(), process.cwd()].filter((path) => path !== '/');
-  const [first, ...more] = findLeaks(text, own);
-  if (first === undefined) return;
-  throw new NlaError('E_PUBLISH_LEAK', {
-    message: `This file holds ${first.what}, which must not leave the machine${more.length === 0 ? '' : ` (and ${more.length} more)`}.`,
-    file: file.path,
-    line: first.line,
-    column: 1,
-    found: first.found,
-    fix: 'Remove it from where the file is made (paths in a config should be relative), then publish again.',
-    kind: 'input',
-  });
-}
-
 async function hashIfPresent(path: string): Promise<string | undefined> {
   try {
-    return await hashFile(path);
+    return await hashOfFile(path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw writeFailure(path, error);
   }
-}
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
-  return hash.digest('hex');
 }
 
 async function copyAtomically(file: ReleaseFile, target: string, sha256: string): Promise<void> {
@@ -145,7 +91,7 @@ async function copyAtomically(file: ReleaseFile, target: string, sha256: string)
     } finally {
       await handle.close();
     }
-    const copied = await hashFile(temporary);
+    const copied = await hashOfFile(temporary);
     if (copied !== sha256) {
       throw new NlaError('E_PUBLISH_FILE', {
         message: 'The file has changed since the plan was made.',

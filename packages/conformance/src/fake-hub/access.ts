@@ -6,6 +6,10 @@ export interface FakeToken {
   /** Ids of gated and private repositories that this token may read. */
   readonly reads?: readonly string[];
   readonly expired?: boolean;
+  /** Organisations in whose name this token may write, beside its user's own. */
+  readonly organizations?: readonly string[];
+  /** The token may read only. */
+  readonly readOnly?: boolean;
 }
 
 /** Why a request is refused, as the Hub states it. */
@@ -26,16 +30,36 @@ export function refuseToken(token: string | undefined, tokens: ReadonlyMap<strin
 
 /** Refuses repositories that are missing or private for this token: the two look the same. */
 export function refuseRepository(repository: FakeRepository | undefined, token: FakeToken | undefined): Refusal | undefined {
-  const visible = repository !== undefined && (!repository.private || token?.reads?.includes(repository.id) === true);
+  const visible =
+    repository !== undefined &&
+    (!repository.private || token?.reads?.includes(repository.id) === true || mayWriteFor(token, repository.id));
   if (visible) return undefined;
   return token === undefined
     ? { status: 401, errorCode: 'RepoNotFound', message: 'Invalid username or password.' }
     : { status: 404, errorCode: 'RepoNotFound', message: 'Repository not found' };
 }
 
+/** Refuses to change `owner/name` with this token. */
+export function refuseWrite(id: string, token: FakeToken | undefined): Refusal | undefined {
+  if (token === undefined) return { status: 401, message: 'Invalid username or password.' };
+  if (token.readOnly === true) {
+    return { status: 403, message: 'You have read access but not the required permissions for this operation: the token is read-only' };
+  }
+  if (mayWriteFor(token, id)) return undefined;
+  return {
+    status: 403,
+    message: `You don't have the rights to create or change a repository under the namespace "${id.split('/')[0] ?? ''}"`,
+  };
+}
+
+function mayWriteFor(token: FakeToken | undefined, id: string): boolean {
+  const owner = id.split('/')[0] ?? '';
+  return token !== undefined && (token.user === owner || token.organizations?.includes(owner) === true);
+}
+
 /** Refuses the content of a gated repository to whom it was not granted. */
 export function refuseContent(repository: FakeRepository, token: FakeToken | undefined): Refusal | undefined {
-  if (repository.gated === false || token?.reads?.includes(repository.id) === true) return undefined;
+  if (repository.gated === false || token?.reads?.includes(repository.id) === true || mayWriteFor(token, repository.id)) return undefined;
   const start = `Access to model ${repository.id} is restricted`;
   return token === undefined
     ? {

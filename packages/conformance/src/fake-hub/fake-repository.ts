@@ -45,6 +45,10 @@ export interface FakeRepository {
   private: boolean;
   /** Branches, tags and `refs/pr/N`: name to commit. */
   readonly refs: Map<string, string>;
+  /** Which of `refs` were made as tags over the API. */
+  readonly tags: Set<string>;
+  /** Large objects that were uploaded, by sha256, in a commit or not. */
+  readonly objects: Map<string, Uint8Array>;
   readonly commits: Map<string, FakeCommit>;
   /** Adds and replaces files (`null` removes one) on top of a branch, which is made if need be. */
   commit(
@@ -59,6 +63,11 @@ export interface FakeRepository {
 const largePaths = /\.(safetensors|bin|gguf|onnx|h5|pt|pth|ckpt|msgpack|parquet|zip|gz|model|npz|npy)$/;
 const largeBytes = 10 * 2 ** 20;
 
+/** Whether the Hub would keep a file as a large object. */
+export function isLarge(path: string, bytes: number): boolean {
+  return bytes > 0 && (largePaths.test(path) || bytes >= largeBytes);
+}
+
 /** Makes a repository. Commit ids depend on the content and the order of commits only. */
 export function createFakeRepository(options: FakeRepositoryOptions): FakeRepository {
   const refs = new Map<string, string>();
@@ -69,6 +78,8 @@ export function createFakeRepository(options: FakeRepositoryOptions): FakeReposi
     gated: options.gated ?? false,
     private: options.private ?? false,
     refs,
+    tags: new Set(),
+    objects: new Map(),
     commits,
     commit(changes, { branch = 'main', message = 'Change files' } = {}) {
       const parent = repository.resolve(branch) ?? repository.resolve('main');
@@ -94,7 +105,7 @@ export function createFakeRepository(options: FakeRepositoryOptions): FakeReposi
 
 function fakeFile(path: string, given: FakeContent): FakeFile {
   const content = typeof given === 'string' ? new TextEncoder().encode(given) : given;
-  if (!largePaths.test(path) && content.length < largeBytes) return { path, content, oid: blobSha1(content) };
+  if (!isLarge(path, content.length)) return { path, content, oid: blobSha1(content) };
   const sha256 = createHash('sha256').update(content).digest('hex');
   const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${sha256}\nsize ${content.length}\n`;
   return { path, content, oid: blobSha1(new TextEncoder().encode(pointer)), sha256 };

@@ -1,6 +1,9 @@
 import type { RequestKind } from './route.js';
 
-/** What may go wrong with one request. Byte counts are of the body that would have been sent. */
+/**
+ * What may go wrong with one request. Byte counts are of the body that would have been sent. A request that changes something has taken
+ * effect where only the answer is lost (`drop`, `truncate`), and has not where there is another answer (`status`) or it is cut itself.
+ */
 export type Fault =
   /** Another answer, e.g. 500 or 429. `retryAfter`: seconds, or the text of a date. */
   | { readonly type: 'status'; readonly status: number; readonly retryAfter?: number | string; readonly errorCode?: string }
@@ -17,7 +20,13 @@ export type Fault =
   /** A request for a part is answered with the whole. */
   | { readonly type: 'ignore-range' }
   /** The token is refused as expired, whatever it is. */
-  | { readonly type: 'expired-token' };
+  | { readonly type: 'expired-token' }
+  /** The connection is cut after that many bytes of the request's own body; nothing takes effect. */
+  | { readonly type: 'drop-request'; readonly afterBytes: number }
+  /** The request's own body is read in pieces with pauses. */
+  | { readonly type: 'slow-request'; readonly pauseMilliseconds: number }
+  /** Somebody else does the same a moment earlier: makes the repository, or commits to the branch (a stale parent: 412). */
+  | { readonly type: 'raced' };
 
 /** Where a fault may strike. */
 export interface FaultPlace {
@@ -50,6 +59,8 @@ export interface SeededFaultOptions {
 }
 
 const contentOnly: readonly Fault['type'][] = ['corrupt', 'ignore-range', 'slow', 'stall'];
+const withBody: readonly RequestKind[] = ['create', 'preupload', 'lfs-batch', 'upload', 'complete', 'commit', 'branch', 'tag', 'validate'];
+const raceable: readonly RequestKind[] = ['create', 'commit'];
 const everyType: readonly Fault['type'][] = ['status', 'drop', 'truncate', 'corrupt', 'slow', 'ignore-range'];
 
 /** A schedule of faults that the seed fixes, for the same order of requests. */
@@ -61,7 +72,7 @@ export function seededFaults(seed: number, options: SeededFaultOptions = {}): Fa
     const place = `${kind} ${method} ${path}`;
     const before = struck.get(place) ?? 0;
     if (before >= most || random() >= rate) return undefined;
-    const fitting = kind === 'content' ? types : types.filter((type) => !contentOnly.includes(type));
+    const fitting = types.filter((type) => fits(type, kind));
     const type = fitting[Math.floor(random() * fitting.length)];
     if (type === undefined) return undefined;
     struck.set(place, before + 1);
@@ -81,11 +92,22 @@ export function seededFaults(seed: number, options: SeededFaultOptions = {}): Fa
         return { type, pieceBytes: 1 + Math.floor(withinBytes / 4), pauseMilliseconds: 1 };
       case 'stall':
         return { type, afterBytes: bytes };
+      case 'drop-request':
+        return { type, afterBytes: bytes };
+      case 'slow-request':
+        return { type, pauseMilliseconds: 1 };
       case 'ignore-range':
       case 'expired-token':
+      case 'raced':
         return { type };
     }
   };
+}
+
+function fits(type: Fault['type'], kind: RequestKind): boolean {
+  if (contentOnly.includes(type)) return kind === 'content';
+  if (type === 'drop-request' || type === 'slow-request') return withBody.includes(kind);
+  return type !== 'raced' || raceable.includes(kind);
 }
 
 /** A small generator of numbers in [0, 1) (mulberry32, public domain, Tommy Ettinger). */

@@ -82,6 +82,9 @@ async function sendBody(response: ServerResponse, body: Uint8Array, fault: Fault
     case 'status':
     case 'ignore-range':
     case 'expired-token':
+    case 'drop-request':
+    case 'slow-request':
+    case 'raced':
     case undefined:
       response.end(body);
       return body.length;

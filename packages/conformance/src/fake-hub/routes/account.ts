@@ -8,5 +8,12 @@ export const account: Route = {
   handle: ({ token }) =>
     token === undefined
       ? refused({ status: 401, message: 'Invalid username or password.' })
-      : json({ type: 'user', id: token.user, name: token.user, fullname: token.user, orgs: [], auth: { type: 'access_token' } }),
+      : json({
+          type: 'user',
+          id: token.user,
+          name: token.user,
+          fullname: token.user,
+          orgs: (token.organizations ?? []).map((name) => ({ type: 'org', id: name, name, fullname: name })),
+          auth: { type: 'access_token', accessToken: { displayName: 'fake', role: token.readOnly === true ? 'read' : 'write' } },
+        }),
 };
