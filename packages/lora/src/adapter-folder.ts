@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { NlaError, type HostTensor, type Warning } from '@nlakit/core';
+import { NlaError, type HostTensor, type LoraSpec, type Warning } from '@nlakit/core';
 import { atomicWriteFile, openSafetensors, writeSafetensors, type SafetensorsFile } from '@nlakit/safetensors';
 import type { LoraHost, LoraHostPair } from './create-lora.js';
 import { parsePeftConfig, peftConfigText } from './peft-config.js';
@@ -51,19 +51,20 @@ export async function writeAdapter(folder: string, content: AdapterContent): Pro
 }
 
 /**
- * Reads a PEFT adapter folder. BF16 and F16 are widened to f32. With `linears`, the model's linears, the tensors of the file must be
- * exactly those that the configuration's targets name in them, and their shapes must fit; PEFT itself loads an adapter whose names fit
- * nothing without an error, and it then does nothing.
+ * Reads a PEFT adapter folder. BF16 and F16 are widened to f32. With `candidates`, the model's linears (or several sets of them: all,
+ * those of the first blocks, under another prefix), the tensors of the file must be exactly those that the configuration's targets name
+ * in one of them, and their shapes must fit; PEFT itself loads an adapter whose names fit nothing without an error, and it then does
+ * nothing. An adapter whose product is zero everywhere is reported as `W_LORA_NO_EFFECT`.
  *
- * Throws `E_LORA_FOLDER`, `E_LORA_KEYS` (listing missing and unexpected names), `E_LORA_SHAPE`, `E_LORA_TARGET`, the errors of
- * {@link parsePeftConfig} and of `openSafetensors`.
+ * Throws `E_LORA_FOLDER`, `E_LORA_KEYS` (listing missing and unexpected names, of the first candidate), `E_LORA_SHAPE`, `E_LORA_TARGET`,
+ * the errors of {@link parsePeftConfig} and of `openSafetensors`.
  */
-export async function readAdapter(folder: string, linears?: Linears): Promise<AdapterFolder> {
+export async function readAdapter(folder: string, ...candidates: readonly Linears[]): Promise<AdapterFolder> {
   const { spec, baseModel, warnings } = parsePeftConfig(await readConfig(folder), path.join(folder, configFile));
   const file = path.join(folder, weightsFile);
   const weights = await openSafetensors(file);
   try {
-    const paths = checkKeys(weights, file, linears === undefined ? undefined : targetsOf(spec, linears));
+    const { paths, linears } = checkAgainst(weights, file, spec, candidates);
     const pairs = new Map<string, LoraHostPair>();
     for (const modulePath of paths) {
       const names = peftNames(modulePath);
@@ -71,10 +72,39 @@ export async function readAdapter(folder: string, linears?: Linears): Promise<Ad
       checkShapes(modulePath, pair, spec.rank, linears?.get(modulePath), file);
       pairs.set(modulePath, pair);
     }
-    return { spec, pairs, baseModel, warnings };
+    return { spec, pairs, baseModel, warnings: hasEffect(pairs) ? warnings : [...warnings, noEffect(file)] };
   } finally {
     await weights.close();
   }
+}
+
+/** Whether an adapter can change an output at all: in some pair neither A nor B is zero. A fresh adapter cannot. */
+export function hasEffect(pairs: ReadonlyMap<string, LoraHostPair>): boolean {
+  const nonZero = ({ data }: HostTensor): boolean => data.some((value) => value !== 0);
+  return [...pairs.values()].some(({ a, b }) => nonZero(b) && nonZero(a));
+}
+
+function noEffect(file: string): Warning {
+  return { code: 'W_LORA_NO_EFFECT', message: `${file}: the adapter changes nothing, its matrices are zero.` };
+}
+
+/** Module paths of the file and the candidate that they fit; what is wrong with the first is what is wrong with all. */
+function checkAgainst(
+  weights: SafetensorsFile,
+  file: string,
+  spec: LoraSpec,
+  candidates: readonly Linears[],
+): { readonly paths: readonly string[]; readonly linears: Linears | undefined } {
+  let refusal: unknown;
+  for (const linears of candidates) {
+    try {
+      return { paths: checkKeys(weights, file, targetsOf(spec, linears)), linears };
+    } catch (error) {
+      refusal ??= error;
+    }
+  }
+  if (candidates.length > 0) throw refusal;
+  return { paths: checkKeys(weights, file, undefined), linears: undefined };
 }
 
 async function readConfig(folder: string): Promise<string> {

@@ -9,13 +9,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readAdapter, writeAdapter } from './adapter-folder.js';
+import { hasEffect, readAdapter, writeAdapter } from './adapter-folder.js';
 import { attach } from './attach.js';
 import { createLora, loraParameters, type LoraHost } from './create-lora.js';
 import { exactTargets } from './exact-targets.js';
 import { parsePeftConfig, peftConfigText } from './peft-config.js';
 import { scaleOf } from './spec.js';
-import { targetsOf, type Linears } from './targets.js';
+import { targetsOf, underOtherPrefix, type Linears } from './targets.js';
 
 const golden = fileURLToPath(new URL('./__fixtures__/adapter', import.meta.url));
 let folder: string;
@@ -211,13 +211,46 @@ describe('adapter folders', () => {
         const host = createLora({ ...rest, targets }, model, stream(3));
         await writeAdapter(target, { ...host, baseModel: 'a/b' });
         const read = await readAdapter(target, model);
-        expect(read).toEqual({ ...host, baseModel: 'a/b', warnings: [] });
+        expect(read).toEqual({ ...host, baseModel: 'a/b', warnings: [expect.objectContaining({ code: 'W_LORA_NO_EFFECT' })] });
         const bytes = await readFile(path.join(target, 'adapter_model.safetensors'));
         await writeAdapter(target, { ...read, baseModel: 'a/b' });
         expect(await readFile(path.join(target, 'adapter_model.safetensors'))).toEqual(bytes);
       }),
       { numRuns: 25 },
     );
+  });
+
+  it('takes any one of several sets of linears, such as the same ones under the other prefix', async () => {
+    const { pairs } = await readAdapter(golden);
+    const model: Linears = new Map([...pairs].map(([name, { a, b }]) => [name, [b.shape[0]!, a.shape[1]!] as const]));
+    const deeper: Linears = new Map([...model, ['model.language_model.layers.9.mlp.up_proj', [96, 64] as const]]);
+    const textOnly = underOtherPrefix(model)!;
+    expect([...textOnly.keys()][0]).toMatch(/^model\.layers\.0\./);
+    expect(underOtherPrefix(textOnly)).toEqual(model);
+    expect(underOtherPrefix(new Map([['lm_head', [2, 2]]]))).toBeUndefined();
+    expect((await readAdapter(golden, textOnly, underOtherPrefix(textOnly)!)).pairs).toEqual(pairs);
+    expect((await readAdapter(golden, deeper, model)).pairs).toEqual(pairs);
+    // What is wrong with the first set is told.
+    await expect(readAdapter(golden, deeper, textOnly)).rejects.toMatchObject({ code: 'E_LORA_KEYS' });
+  });
+
+  it('tells of an adapter that cannot change an output', async () => {
+    const target = await place();
+    const codes = async (change: (made: LoraHost) => void): Promise<string[]> => {
+      const made = createLora(spec, linears, stream());
+      change(made);
+      await writeAdapter(target, { ...made, baseModel: 'x/y' });
+      return (await readAdapter(target, linears)).warnings.map(({ code }) => code);
+    };
+    const [one] = createLora(spec, linears, stream()).pairs.keys();
+    expect(await codes(() => undefined)).toEqual(['W_LORA_NO_EFFECT']);
+    expect(await codes(({ pairs }) => pairs.get(one!)!.b.data.fill(1, 3, 4))).toEqual([]);
+    const zeroA = ({ pairs }: LoraHost): void => {
+      pairs.get(one!)!.b.data.fill(1);
+      pairs.get(one!)!.a.data.fill(0);
+    };
+    expect(await codes(zeroA)).toEqual(['W_LORA_NO_EFFECT']);
+    expect(hasEffect((await readAdapter(golden)).pairs)).toBe(true);
   });
 
   it('widens bf16', async () => {
@@ -288,21 +321,42 @@ describe('adapter_config.json', () => {
   });
 
   it.each([
-    ['rank_pattern', { a: 3 }],
+    ['alora_invocation_tokens', [1, 2]],
     ['alpha_pattern', { a: 3 }],
-    ['use_dora', true],
+    ['arrow_config', { arrow_top_k: 2 }],
     ['bias', 'all'],
-    ['lora_bias', true],
-    ['modules_to_save', ['lm_head']],
-    ['layers_to_transform', [0]],
+    ['bias', 'lora_only'],
     ['exclude_modules', 'x'],
     ['fan_in_fan_out', true],
-    ['trainable_token_indices', [1]],
+    ['init_lora_weights', 'corda'],
+    ['init_lora_weights', 'loftq'],
+    ['init_lora_weights', 'lora_ga'],
+    ['init_lora_weights', 'olora'],
     ['init_lora_weights', 'pissa'],
     ['init_lora_weights', 'pissa_niter_16'],
+    ['kasa_config', { beta: 1 }],
+    ['layer_replication', [[0, 2]]],
+    ['layers_to_transform', [0]],
+    ['lora_bias', true],
+    ['megatron_config', { a: 1 }],
+    ['modules_to_save', ['lm_head']],
+    ['monteclora_config', { a: 1 }],
+    ['rank_pattern', { a: 3 }],
+    ['target_parameters', ['experts.weight']],
+    ['trainable_token_indices', [1]],
+    ['use_bdlora', { blocks: 2 }],
+    ['use_dora', true],
+    ['use_qalora', true],
+    ['velora_config', { a: 1 }],
   ])('refuses %s by name', (name, value) => {
     expect(() => parse({ [name]: value })).toThrow(expect.objectContaining({ code: 'E_LORA_UNSUPPORTED' }));
     expect(() => parse({ [name]: value })).toThrow(name);
+  });
+
+  it('takes every field as PEFT writes it by default, without a word', () => {
+    const written = JSON.parse(readFileSync(path.join(golden, 'adapter_config.json'), 'utf8')) as object;
+    expect(Object.keys(written).length).toBeGreaterThan(35);
+    expect(parsePeftConfig(JSON.stringify(written), 'adapter_config.json').warnings).toEqual([]);
   });
 
   it.each([

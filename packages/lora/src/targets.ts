@@ -3,6 +3,18 @@ import { NlaError, type LoraSpec } from '@nlakit/core';
 /** Linears of a model: module path in the checkpoint (without `.weight`) to `[out, in]`. */
 export type Linears = ReadonlyMap<string, readonly [out: number, inn: number]>;
 
+/**
+ * The same linears under the other of Gemma 4's two prefixes: the text-only class says `model.layers…` where the class with the wrapper says
+ * `model.language_model.layers…`. Undefined for a model that has neither.
+ */
+export function underOtherPrefix(linears: Linears): Linears | undefined {
+  const [long, short] = ['model.language_model.', 'model.'];
+  const paths = [...linears.keys()];
+  const [from, to] = paths.some((path) => path.startsWith(long)) ? [long, short] : [short, long];
+  if (!paths.every((path) => path.startsWith(from))) return undefined;
+  return new Map([...linears].map(([path, shape]) => [to + path.slice(from.length), shape]));
+}
+
 /** What JavaScript's regular expressions have and Python's do not, or read differently. */
 const notPortable: readonly (readonly [RegExp, string])[] = [
   [/\(\?<(?![=!])/, '(?<name>…)'],

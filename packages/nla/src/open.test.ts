@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HostTensor, LoraSpec, NlaContract } from '@nlakit/core';
-import { writeAdapter } from '@nlakit/lora';
+import { peftConfigText, writeAdapter } from '@nlakit/lora';
 import { tf } from '@nlakit/ops';
 import { writeSafetensors } from '@nlakit/safetensors';
 import { contractFields, writeModelSidecar } from '@nlakit/sidecar';
@@ -19,7 +19,8 @@ import { readValueHead } from './value-head.js';
 import { openVerbalizer } from './verbalizer.js';
 
 let folder = '';
-const spec: LoraSpec = { rank: 2, alpha: 4, dropout: 0, targets: ['q_proj'], rankStabilized: false };
+const targets = 'model\\.layers\\.[01]\\.self_attn\\.q_proj';
+const spec: LoraSpec = { rank: 2, alpha: 4, dropout: 0, targets, rankStabilized: false };
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -57,6 +58,16 @@ async function writeStep(
 const vectors = fakeRows(3).map(({ vector }) => vector);
 
 describe('openVerbalizer', () => {
+  it('refuses an adapter that lacks a tensor its targets name, as PEFT does not', async () => {
+    const lacking = await writeStep('av');
+    await rm(join(lacking, 'adapter_config.json'));
+    await writeFile(join(lacking, 'adapter_config.json'), peftConfigText({ ...spec, targets: ['q_proj'] }, fakeContract.baseModel));
+    await expect(openVerbalizer({ folder: lacking, model: fakeModel(), injector: fakeInjector() })).rejects.toMatchObject({
+      code: 'E_LORA_KEYS',
+      message: expect.stringContaining('missing 2: base_model.model.model.layers.2.self_attn.q_proj') as string,
+    });
+  });
+
   it('takes contract and scale from the sidecar, uses the adapter, and leaves nothing behind', async () => {
     const model = fakeModel();
     const before = tf.memory().numTensors;
@@ -181,7 +192,7 @@ describe('published reconstructors', () => {
     expect(model.calls.at(-1)).toMatchObject({ stopAfterBlock: 0 });
 
     // The same by hand: hidden state after block 0 at the last token of the AR prompt, times W, plus b.
-    const adapter = await loadAdapter(folderOf);
+    const adapter = await loadAdapter(folderOf, model.spec, 1);
     model.adapt(adapter.adapter);
     const prompt = model.tokenizer.encode('<bos><explanation>topic</explanation><concept>', { special: false });
     const hidden = lastTokenHidden(model, [prompt], 0);

@@ -64,7 +64,8 @@ export async function openReconstructor(options: OpenReconstructorOptions): Prom
   if (!Number.isSafeInteger(truncation) || truncation < 1 || truncation > model.spec.layers)
     throw wrongTruncation(truncation, model.spec.layers);
   const { weight, bias } = await readValueHead(folder, contract.dModel);
-  const adapter = sidecar.dialect.startsWith('kitft') && !(await hasAdapter(folder)) ? undefined : await loadAdapter(folder);
+  const adapter =
+    sidecar.dialect.startsWith('kitft') && !(await hasAdapter(folder)) ? undefined : await loadAdapter(folder, model.spec, truncation);
   const head = tf.tensor2d(weight, [contract.dModel, contract.dModel]);
   const headBias = bias === undefined ? undefined : tf.tensor1d(bias);
   const parts: ReconstructorParts = {

@@ -80,7 +80,7 @@ export async function openVerbalizer(options: OpenVerbalizerOptions): Promise<Ve
   const contract = contractOf(sidecar, options.supplement);
   checkContract(contract, model.tokenizer, model.spec);
   const prompt = avPrompt(contract, model.tokenizer);
-  const adapter = await loadAdapter(folder);
+  const adapter = await loadAdapter(folder, model.spec);
   return {
     contract,
     sidecar,

@@ -132,7 +132,7 @@ async function withModel(
       return;
     }
     const { loadAdapter } = await import('@nlakit/nla');
-    const adapter = await loadAdapter(resolve(io.cwd, options.adapter));
+    const adapter = await loadAdapter(resolve(io.cwd, options.adapter), spec);
     model.adapt(adapter.adapter);
     try {
       await work(model, tokens, overrides);

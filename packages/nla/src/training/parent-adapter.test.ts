@@ -64,7 +64,7 @@ describe('a verbalizer that starts from a published one', () => {
     const { model } = context;
     const row = { tokens: Int32Array.from([2, 4, 8, 5, 6, 9, 10, 7, 1]), responseMask: Uint8Array.from([0, 0, 0, 0, 1, 1, 1, 1, 1]) };
     const losses = async (folder: string) => {
-      const { adapter, dispose } = await loadAdapter(folder);
+      const { adapter, dispose } = await loadAdapter(folder, model.spec);
       model.adapt(adapter);
       const batch = responseBatch([row], 0);
       const tensor = tf.tidy(() => responseLosses(model, model.forward(responseInput(batch, {})), batch));
