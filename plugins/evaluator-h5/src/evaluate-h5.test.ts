@@ -28,7 +28,7 @@ interface State {
 }
 const state = vi.hoisted((): State => ({ arLayer: 2, step: 50, opened: [], disposed: 0, explained: 0, asked: null, scale: 7 }));
 
-vi.mock('@nlakit/nla', () => ({
+vi.mock('../../../packages/nla/src/verbalizer.js', () => ({
   openVerbalizer: ({ folder, injector }: { folder: string; injector: Injector }) => {
     state.opened.push(folder);
     return Promise.resolve({
@@ -46,6 +46,9 @@ vi.mock('@nlakit/nla', () => ({
       dispose: () => (state.disposed += 1),
     });
   },
+}));
+
+vi.mock('../../../packages/nla/src/reconstructor.js', () => ({
   openReconstructor: ({ folder }: { folder: string }) => {
     state.opened.push(folder);
     return Promise.resolve({
@@ -146,7 +149,7 @@ it('measures the step that lies in the folder, and says with what', async () => 
   expect(String(evaluation.rows[0]?.text)).toHaveLength(2000);
   expect(Object.values(evaluation.headline).every(Number.isFinite)).toBe(true);
   expect(JSON.parse(JSON.stringify(evaluation))).toEqual(evaluation);
-  expect(evaluation.warnings.map(({ code }) => code)).toEqual(['W_H5_UNLABELLED']);
+  expect(evaluation.warnings.map(({ code }) => code)).toEqual(['W_EVALUATION_FEW_ROWS', 'W_H5_UNLABELLED']);
 });
 
 it('stores what its summary can be recomputed from', async () => {
@@ -179,7 +182,7 @@ it('samples with a seeded stream where it is told to, and says so', async () => 
 it('takes the number of rows from the call first, and says when there are fewer', async () => {
   const evaluation = await evaluateH5(context({ rows: 40 }), options, identity);
   expect(evaluation.rows).toHaveLength(12);
-  expect(evaluation.warnings.map(({ code }) => code)).toContain('W_H5_ROWS');
+  expect(evaluation.warnings.map(({ code }) => code)).toContain('W_EVALUATION_ROWS');
 });
 
 it('finds the step in the folder name where the sidecar has none', async () => {

@@ -18,4 +18,3 @@ export { storedRowSchema } from './stored-row.js';
 export type { StoredRow } from './stored-row.js';
 export { headlineOf, summarizeH5 } from './summary.js';
 export type { ConditionSummary, DifferenceSummary, H5Summary, IntervalSummary } from './summary.js';
-export type { TrainingReference } from './training-reference.js';

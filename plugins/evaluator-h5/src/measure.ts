@@ -1,6 +1,7 @@
 import type { Logger, NlaRow, RandomStream, SeedStreams, Warning } from '@nlakit/core';
 import { cosine, derangement, norm } from '@nlakit/metrics';
 import type { Explanation, Reconstructor, Verbalizer } from '@nlakit/nla';
+import type { TrainingReference } from '@nlakit/nla/evaluation';
 import { conditionNames } from './conditions.js';
 import type { ConditionName, SwapName } from './conditions.js';
 import { gibberish, UNRELATED_SENTENCES } from './control-texts.js';
@@ -9,7 +10,6 @@ import { swapsOf } from './options.js';
 import type { H5Options } from './options.js';
 import { sameTokenPartners } from './same-token-partners.js';
 import { swapFields } from './swap-fields.js';
-import type { TrainingReference } from './training-reference.js';
 
 /** Everything measured on one row. */
 export interface MeasuredRow {

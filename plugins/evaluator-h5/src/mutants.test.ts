@@ -1,11 +1,11 @@
 import type { JsonValue } from '@nlakit/core';
+import { checkHeldOut } from '@nlakit/nla/evaluation';
+import { createSeedStreams } from '@nlakit/run';
 import { describe, expect, it } from 'vitest';
 import { direction, goodAv, options, output, rows, run } from './__fixtures__/small-world.js';
 import { CONTENT_CHECKS, failedChecks, INTEGRITY_CHECKS, summarizeH5 } from './index.js';
 import type { EvaluationFacts, IntegrityCheck, MeasuredRow, StoredRow } from './index.js';
 import { storedRows } from './stored-row.js';
-import { createSeedStreams } from '@nlakit/run';
-import { checkHeldOut } from './training-reference.js';
 
 const constant = 'topic: animal. a kind of x. last: the. next: it.';
 const facts: EvaluationFacts = {

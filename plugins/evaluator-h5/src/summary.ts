@@ -12,6 +12,8 @@ import {
   wilsonInterval,
 } from '@nlakit/metrics';
 import type { BootstrapEstimate } from '@nlakit/metrics';
+import { storedEffect } from '@nlakit/nla/evaluation';
+import type { TrainingReference } from '@nlakit/nla/evaluation';
 import { conditionMeaning, EFFECT_FAMILY } from './conditions.js';
 import type { ConditionName } from './conditions.js';
 import { contentChecks } from './content-checks.js';
@@ -23,7 +25,6 @@ import { swapsOf } from './options.js';
 import type { H5Options } from './options.js';
 import { publishedFigures } from './published-figures.js';
 import type { PublishedFigures } from './published-figures.js';
-import type { TrainingReference } from './training-reference.js';
 
 /** A mean with its 95 % bootstrap intervals. */
 export interface IntervalSummary {
@@ -125,8 +126,7 @@ export function summarizeH5(measurement: Measurement, reference: TrainingReferen
   const difference = (first: ConditionName, second: ConditionName): DifferenceSummary => {
     const both = having(first, second);
     const effect = pairedEffect(valuesOf(both, first), valuesOf(both, second), drawing(both, `difference.${first}.${second}`));
-    const { n: pairs, sd, p, exact, dZ } = effect;
-    return { ...intervals(effect), n: pairs, sd, p, exact, dZ: finite(dZ) };
+    return { ...storedEffect(effect), exact: effect.exact };
   };
   const differences = Object.fromEntries(
     conditions
