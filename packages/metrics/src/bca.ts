@@ -48,7 +48,8 @@ export function bcaInterval(input: {
 
 /** Sums in another order differ in their last bits; equal ones must count as equal. */
 function shareBelow(replicates: ArrayLike<number>, estimate: number): number {
-  const tolerance = 1e-12 * Math.abs(estimate);
+  const largest = Math.max(Math.abs(estimate), Math.abs(replicates[0] ?? NaN), Math.abs(replicates[replicates.length - 1] ?? NaN));
+  const tolerance = 1e-12 * largest;
   let below = 0;
   for (let index = 0; index < replicates.length; index += 1) {
     const difference = (replicates[index] ?? NaN) - estimate;

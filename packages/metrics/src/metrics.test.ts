@@ -21,20 +21,7 @@ import {
   summarize,
   wilsonInterval,
 } from './index.js';
-
-/** mulberry32: small and seeded; the statistics only need uniform numbers. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
-function normal(random: () => number): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-}
+import { generator, normal } from './__fixtures__/random.js';
 
 describe('summaries against numbers worked out by hand', () => {
   const values = [2, 4, 4, 4, 5, 5, 7, 9];
@@ -229,6 +216,14 @@ describe('paired effects', () => {
     expect(rejected / 300).toBeLessThan(0.09);
   });
 
+  it('refuses what would silently be p = 0, and what is not there', () => {
+    expect(() => signFlipP([1, NaN, 2], { random: generator(1) })).toThrow(/not a finite/);
+    expect(() => signFlipP([], { random: generator(1) })).toThrow(/empty/);
+    expect(() => signFlipP([1], { random: generator(1), permutations: 0 })).toThrow(/permutations/);
+    expect(() => signFlipP([1, 2], { random: generator(1), clusters: ['a'] })).toThrow(/cluster label/);
+    expect(() => pairedEffect([1, NaN], [1, 2], { random: generator(1) })).toThrow(/index 1/);
+  });
+
   it('flips whole clusters', () => {
     expect(signFlipP([1, 1, 1, 1], { random: generator(1), clusters: ['a', 'a', 'b', 'b'] })).toBe(0.5);
   });
@@ -283,6 +278,12 @@ describe('derangement', () => {
     expect(counts.size).toBe(30);
     for (const count of counts.values()) expect(Math.abs(count - 600)).toBeLessThan(120);
   });
+});
+
+it('Wilson intervals: refuses what is no proportion', () => {
+  expect(() => wilsonInterval(3, 2)).toThrow(/3 of 2/);
+  expect(() => wilsonInterval(0, 0)).toThrow(/one trial/);
+  expect(() => wilsonInterval(1, 2, 1.96)).toThrow(/confidence/);
 });
 
 it('Wilson intervals by hand', () => {
