@@ -2,7 +2,7 @@ import type { Figures } from '@nlakit/core';
 import { stringify } from 'yaml';
 import { escapeHtml, formatEstimate, formatFigure, formatNumber, formatSigned } from './format.js';
 import type { DifferencePoint, ReportData, StepEvaluation } from './report-data.js';
-import { lastEvaluation, summarySentences } from './summary-lines.js';
+import { lastEvaluation, summarySentences, trendSentences } from './summary-lines.js';
 
 const STYLE = `
 :root { --ink: #1c2024; --muted: #60646c; --line: #e2e4e8; --soft: #f6f7f9; --accent: #0072b2; }
@@ -59,7 +59,7 @@ ${summarySentences(data)
   .map((sentence) => `<p class="lead">${escapeHtml(sentence)}</p>`)
   .join('\n')}
 ${figures.map((figure) => `<figure aria-label="${escapeHtml(figure.title)}">${figure.svg}</figure>`).join('\n')}
-${data.evaluations.length > 0 ? trajectoryTable(data.evaluations) : ''}
+${data.evaluations.length > 0 ? trajectoryTable(data) : ''}
 ${last === undefined ? '' : conditionTable(last)}
 ${last === undefined ? '' : exampleTable(last)}
 <h2>Set-up</h2>
@@ -80,7 +80,8 @@ ${data.warnings.length > 0 ? `<h2>Warnings of the run</h2><ul>${data.warnings.ma
 `;
 }
 
-function trajectoryTable(evaluations: readonly StepEvaluation[]): string {
+function trajectoryTable(data: ReportData): string {
+  const { evaluations } = data;
   const cosineOf = (evaluation: StepEvaluation, condition: string): string => {
     const point = evaluation.conditions.find((item) => item.condition === condition);
     return point === undefined ? '' : formatNumber(point.cosine.value);
@@ -112,7 +113,10 @@ function trajectoryTable(evaluations: readonly StepEvaluation[]): string {
       ];
       return `<tr>${cells.map((cell) => `<td class="number">${cell}</td>`).join('')}</tr>`;
     })
-    .join('\n')}</tbody></table></div>`;
+    .join('\n')}</tbody></table></div>
+${trendSentences(data)
+  .map((sentence) => `<p>${escapeHtml(sentence)}</p>`)
+  .join('\n')}`;
 }
 
 function conditionTable(evaluation: StepEvaluation): string {

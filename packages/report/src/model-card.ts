@@ -1,6 +1,6 @@
 import { escapeMarkdownCell, formatEstimate, formatNumber } from './format.js';
 import type { ReportData } from './report-data.js';
-import { lastEvaluation, summarySentences } from './summary-lines.js';
+import { lastEvaluation, summarySentences, trendSentences } from './summary-lines.js';
 
 /** Licence statement of a card. */
 export interface CardLicense {
@@ -68,6 +68,7 @@ export function modelCard(
       '',
       'Mean cosines with the true activation on held-out, document-disjoint rows. MEAN is the constant that any cosine must be compared with. The rows behind every figure are in `eval/`.',
       '',
+      ...trendSentences(data).flatMap((sentence) => [sentence, '']),
     );
   }
   if (last !== undefined && last.examples.length > 0) {

@@ -4,6 +4,7 @@ import { openRun, type OpenedRun, type ResolvedSlot, type RunRecord, type Stored
 import { readSidecar } from '@nlakit/sidecar';
 import { withoutMachinePaths } from './machine-paths.js';
 import type { ConditionPoint, DifferencePoint, ExampleRow, HealthPoint, ReportData, StepEvaluation, StepPoint } from './report-data.js';
+import { stepTrends } from './step-trends.js';
 
 /** How many examples a report shows. */
 const EXAMPLE_COUNT = 12;
@@ -37,6 +38,11 @@ export async function readReportData(folder: string): Promise<ReportData> {
     steps,
     health,
     evaluations,
+    trends: stepTrends(
+      stored.filter(({ id }) => id === evaluations[0]?.evaluator),
+      ['SHUFFLED', 'SHUFFLED_SAME_TOKEN', 'EMPTY'],
+      record.seed,
+    ),
     others: stored
       .filter(({ id, step }) => !evaluations.some((shown) => shown.evaluator === id && shown.step === step))
       .map(({ id, step, headline }) => ({ evaluator: id, step, headline })),

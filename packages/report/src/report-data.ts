@@ -1,4 +1,5 @@
 import type { Estimate, Figures, JsonValue } from '@nlakit/core';
+import type { StepTrend } from './step-trends.js';
 
 /** One training step, as a figure needs it. */
 export interface StepPoint {
@@ -84,6 +85,8 @@ export interface ReportData {
   readonly health: readonly HealthPoint[];
   /** Of the first evaluator that compares conditions, in step order. */
   readonly evaluations: readonly StepEvaluation[];
+  /** How the differences of `evaluations` change over the steps. */
+  readonly trends: readonly StepTrend[];
   /** Headlines of all other evaluations, in step order. */
   readonly others: readonly { readonly evaluator: string; readonly step: number; readonly headline: Figures }[];
   readonly warnings: readonly string[];

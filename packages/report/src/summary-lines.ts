@@ -1,4 +1,4 @@
-import { formatEstimate, formatNumber } from './format.js';
+import { formatEstimate, formatFigure, formatNumber } from './format.js';
 import type { ReportData, StepEvaluation } from './report-data.js';
 
 /** The evaluation of the last measured checkpoint, if anything was measured. */
@@ -65,4 +65,12 @@ export function summarySentences(data: ReportData): string[] {
     );
   }
   return sentences;
+}
+
+/** How the differences change over the trajectory, a sentence each. */
+export function trendSentences({ trends }: ReportData): string[] {
+  return trends.map(({ against, firstStep, lastStep, steps, rows, per100, p }) => {
+    const change = per100.low > 0 ? 'grows' : per100.high < 0 ? 'shrinks' : 'shows no trend';
+    return `AV_OUT − ${against} ${change} from step ${firstStep} to ${lastStep}: ${formatEstimate(per100, true)} per 100 steps (slope fitted to each of ${rows} rows over ${steps} steps; p ${formatFigure(p)}).`;
+  });
 }

@@ -74,6 +74,9 @@ describe('writeReport', () => {
     expect(page).toContain('At step 5, AV_OUT − SHUFFLED is +0.412 [+0.362, +0.452] in cosine over 40 held-out rows.');
     expect(page).toContain('guessing the average does better');
     expect(page).toContain('the round trip');
+    for (const text of [page, card]) {
+      expect(text).toContain('AV_OUT − SHUFFLED shows no trend from step 2 to 5: +0.000 [+0.000, +0.000] per 100 steps');
+    }
   });
 
   it('shows what is said beyond the token, and the corrected p, where it was measured', async () => {
