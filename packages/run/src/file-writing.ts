@@ -35,9 +35,10 @@ async function makeMissing(folder: string): Promise<void> {
   try {
     await make();
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    // Somebody else may have made the parent in the meantime.
     const parent = dirname(folder);
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || (await isFolder(parent))) throw error;
-    await makeMissing(parent);
+    if (!(await isFolder(parent))) await makeMissing(parent);
     await make();
   }
 }
