@@ -75,7 +75,7 @@ describe('retrieval of a small table by hand', () => {
     expect(figures.top1).toMatchObject({ n: 3 });
     expect(figures.top1?.value).toBeCloseTo(1 / 3, 12);
     expect(figures.gap).toMatchObject({ n: 2 });
-    // Two orders of the documents: the own one, and rows 2, 0, 1 for rows 0, 1, 2 (top1 there: 1, 1, 0).
+    // Texts 0 1 2 or 1 0 2 for rows 0 1 2 hit once, 2 0 1 and 2 1 0 hit twice.
     expect(figures.top1?.chance).toBeCloseTo((1 / 3 + 2 / 3) / 2, 1);
     expect(figures.top1?.p).toBe(1);
   });
