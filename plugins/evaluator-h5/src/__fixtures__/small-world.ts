@@ -46,7 +46,7 @@ function makeRow(index: number): NlaRow {
   };
 }
 /** Rows that were trained on. */
-export const training = Array.from({ length: 400 }, (_, index) => makeRow(index));
+const training = Array.from({ length: 400 }, (_, index) => makeRow(index));
 /** Held-out rows, two a document. */
 export const rows = Array.from({ length: 100 }, (_, index) => ({ ...makeRow(index + 1000), documentId: `held ${Math.floor(index / 2)}` }));
 
@@ -76,7 +76,7 @@ export function readText(text: string): Float32Array {
 /** Says what is in each vector. */
 export const goodAv = (vectors: readonly Float32Array[]) => vectors.map((vector) => output(describeVector(vector)));
 /** Reads what a text says. */
-export const goodAr = (texts: readonly string[]) => texts.map(readText);
+const goodAr = (texts: readonly string[]) => texts.map(readText);
 /** Options for fast tests. */
 export const options: H5Options = optionsSchema.parse({ bootstrap: 400, permutations: 500 });
 
