@@ -67,7 +67,7 @@ export async function logitsOf(model: Model, input: ForwardInput): Promise<Float
 }
 
 /** Next-token cross-entropy of every position whose token and next token are real, in order. */
-export function tokenLosses(model: Model, input: ForwardInput, output: ForwardOutput): Tensor1D {
+function tokenLosses(model: Model, input: ForwardInput, output: ForwardOutput): Tensor1D {
   const { tokens, mask } = input;
   const real = (at: number): boolean => mask === undefined || mask[at] === 1;
   const sources = Array.from(tokens.keys()).filter((at) => (at + 1) % input.length !== 0 && real(at) && real(at + 1));
