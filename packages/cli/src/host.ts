@@ -16,6 +16,7 @@ export const bundledPlugins = [
   '@nlakit/trainer-av-sft',
   '@nlakit/evaluator-h5',
   '@nlakit/evaluator-retrieval',
+  '@nlakit/evaluator-patching',
   '@nlakit/evaluator-ceiling',
   '@nlakit/publisher-directory',
 ];

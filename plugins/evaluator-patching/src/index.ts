@@ -1,0 +1,14 @@
+export { plugin, plugin as default } from './plugin.js';
+export { evaluatePatching } from './evaluate-patching.js';
+export { optionsSchema } from './options.js';
+export type { PatchingOptions } from './options.js';
+export { CONDITION_MEANINGS, CONDITIONS } from './conditions.js';
+export type { ConditionName } from './conditions.js';
+export { findPatchPoint } from './patch-point.js';
+export type { PatchPoint } from './patch-point.js';
+export { patchedPass } from './patched-pass.js';
+export type { PatchedBatch } from './patched-pass.js';
+export { measurePatching } from './measure-patching.js';
+export type { MeasurePatchingParts, PatchedRow, PatchingMeasurement } from './measure-patching.js';
+export { headlineOf, summarizePatching } from './summary.js';
+export type { PatchedCondition, PatchingSummary } from './summary.js';
