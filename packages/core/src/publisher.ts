@@ -21,7 +21,15 @@ export interface Release {
 export interface PublishPlan {
   readonly repository: string;
   readonly destination: string;
-  readonly files: readonly (ReleaseFile & { readonly bytes: number; readonly sha256: string; readonly unchanged: boolean })[];
+  readonly files: readonly (ReleaseFile & {
+    readonly bytes: number;
+    readonly sha256: string;
+    readonly unchanged: boolean;
+    /** Whether it is expected to be kept as a large object, where that makes a difference. */
+    readonly large?: boolean;
+  })[];
+  /** What the release holds and the publisher leaves out, with the reason. */
+  readonly leftOut?: readonly { readonly path: string; readonly reason: string }[];
   readonly totalBytes: number;
   readonly warnings: readonly Warning[];
 }

@@ -8,12 +8,15 @@ export class HubFailure extends Error {
   readonly transient: boolean;
   /** What the server asked to wait, in milliseconds. */
   readonly waitMilliseconds: number | undefined;
+  /** Status of the answer, if there was one. */
+  readonly status: number | undefined;
 
-  constructor(error: NlaError, transient: boolean, waitMilliseconds?: number) {
+  constructor(error: NlaError, transient: boolean, waitMilliseconds?: number, status?: number) {
     super(error.message, { cause: error });
     this.error = error;
     this.transient = transient;
     this.waitMilliseconds = waitMilliseconds;
+    this.status = status;
   }
 }
 
@@ -39,7 +42,12 @@ export async function failureOfResponse(response: Response, subject: Subject): P
   const { status, headers } = response;
   const code = headers.get('x-error-code');
   const said = headers.get('x-error-message') ?? (await errorText(response));
-  return new HubFailure(errorOf(status, code, said, subject), transientStatuses.has(status), retryAfter(headers.get('retry-after')));
+  return new HubFailure(
+    errorOf(status, code, said, subject),
+    transientStatuses.has(status),
+    retryAfter(headers.get('retry-after')),
+    status,
+  );
 }
 
 /** What a request that got no answer, or half a one, means. Passes on what is no fault of the network. */
