@@ -19,6 +19,7 @@ export const bundledPlugins = [
   '@nlakit/evaluator-patching',
   '@nlakit/evaluator-ceiling',
   '@nlakit/publisher-directory',
+  '@nlakit/publisher-huggingface',
 ];
 
 /** What the command line offers to runs: its own plugins, imported when they are asked for. */

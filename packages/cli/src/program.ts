@@ -102,8 +102,10 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--tensorboard [folder]', 'write TensorBoard event files instead (default: tensorboard/ in the run folder)')
     .action(action(async () => (await import('./commands/report.js')).report));
   common(program.command('publish <run>').description('plan a release, then publish it'))
-    .requiredOption('--to <publisher>', 'directory, or a publisher plugin')
+    .requiredOption('--to <publisher>', 'directory, huggingface, or a publisher plugin')
     .option('--repo <owner/name>', 'repository (default: the name of the run)')
+    .option('--hub-url <url>', 'address of the Hub (default: HF_ENDPOINT, else https://huggingface.co)')
+    .option('--private', 'a repository that is made now is private')
     .option('--dry-run', 'plan only')
     .action(action(async () => (await import('./commands/publish.js')).publish));
   common(program.command('pull <owner/name>').description('a base model or an adapter from the Hub into the cache, verified by hash'))
