@@ -4,7 +4,7 @@ export { trajectoryFigure } from './figures/trajectory-figure.js';
 export { htmlPage } from './html-page.js';
 export type { PageFigure } from './html-page.js';
 export { modelCard } from './model-card.js';
-export type { CardLicense } from './model-card.js';
+export type { CardLicense } from './front-matter.js';
 export { readReportData } from './read-report-data.js';
 export { renderPng, renderSvg } from './render-figure.js';
 export type * from './report-data.js';

@@ -1,14 +1,7 @@
 import { escapeMarkdownCell, formatEstimate, formatNumber } from './format.js';
+import { frontMatter, type CardLicense } from './front-matter.js';
 import type { ReportData } from './report-data.js';
 import { lastEvaluation, summarySentences, trendSentences } from './summary-lines.js';
-
-/** Licence statement of a card. */
-export interface CardLicense {
-  /** Hub licence id, or `other`. */
-  readonly id: string;
-  readonly name?: string;
-  readonly link?: string;
-}
 
 /**
  * The Hub's README.md for a trajectory: front matter, what was measured, how to load a step. Tables come from stored evaluations
@@ -23,15 +16,7 @@ export function modelCard(
   const steps = [...new Set(data.health.filter((point) => point.role === 'av').map((point) => point.step))];
   const lines = [
     '---',
-    ...(license === undefined ? [] : [`license: ${license.id}`]),
-    ...(license?.name === undefined ? [] : [`license_name: ${license.name}`]),
-    ...(license?.link === undefined ? [] : [`license_link: ${license.link}`]),
-    'language: en',
-    // The Hub knows its own ids only; an npm data package or a folder is named in the text.
-    ...(/^[\w.-]+\/[\w.-]+$/.test(data.baseModel) ? [`base_model: ${data.baseModel}`, 'base_model_relation: adapter'] : []),
-    'library_name: peft',
-    'pipeline_tag: text-generation',
-    'tags: [natural-language-autoencoder, nla, interpretability, mechanistic-interpretability, peft, lora, training-trajectory, research-artifact]',
+    frontMatter(data, license),
     '---',
     '',
     `# ${data.name}`,

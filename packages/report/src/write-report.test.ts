@@ -170,6 +170,30 @@ describe('writeReport', () => {
     expect(parse((await readFile(join(folder, 'report/README.md'), 'utf8')).split('---')[1] ?? '')).not.toHaveProperty('license');
   });
 
+  it('states the newest evaluation as the model index of the Hub, and the base model as a tag', () => {
+    const { tags, ...front } = parse(card.split('---')[1] ?? '') as Readonly<Record<string, unknown>>;
+    expect(tags).toEqual(expect.arrayContaining(['base_model:adapter:fake/base', 'peft', 'lora', 'nla']));
+    expect(front).toMatchObject({
+      base_model_relation: 'adapter',
+      library_name: 'peft',
+      pipeline_tag: 'text-generation',
+      'model-index': [
+        {
+          name: expect.stringMatching(/ step \d+$/) as string,
+          results: [
+            {
+              task: { type: 'text-generation' },
+              dataset: { type: 'h5-held-out', name: expect.stringMatching(/^\d+ held-out rows$/) as string },
+              metrics: expect.arrayContaining([
+                { type: 'cosine_similarity', name: 'AV_OUT mean cosine', value: expect.any(Number) as number },
+              ]) as object[],
+            },
+          ],
+        },
+      ],
+    });
+  });
+
   it('leaves out what was not measured', async () => {
     const bare = await finishedRun({ done: [] }, fakeConfig.replace(/evaluators:[\s\S]*?(?=publisher)/, ''));
     await writeReport(bare);
