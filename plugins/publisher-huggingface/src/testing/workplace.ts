@@ -12,7 +12,7 @@ import { optionsSchema, type HuggingFaceOptions } from '../options.js';
 export const token = `hf_${'w'.repeat(34)}`;
 
 /** Retries that cost no time. */
-export const quick = { attempts: 8, firstWaitMilliseconds: 1, longestWaitMilliseconds: 2, stallMilliseconds: 2000 };
+const quick = { attempts: 8, firstWaitMilliseconds: 1, longestWaitMilliseconds: 2, stallMilliseconds: 2000 };
 
 /** Bytes that look random and are the same each time. */
 export function someBytes(length: number, seed: number | string): Buffer {
