@@ -8,7 +8,7 @@ import { roundToBf16 } from '@nlakit/safetensors';
 import { engineOf, engineOptions } from './engine-option.js';
 import { modelLoss, trigramLoss } from './held-out-loss.js';
 import { readCurve, thinCurve } from './loss-curve.js';
-import { machineFacts } from './machine.js';
+import { machineFacts } from '@nlakit/run';
 import { modelConfig } from './model-shape.js';
 import { wordnetLicence } from './notices.js';
 import { defaultFolder, learningRateOptions, optimiser } from './options.js';

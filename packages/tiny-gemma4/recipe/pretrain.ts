@@ -3,7 +3,7 @@ import { isNlaError } from '@nlakit/core';
 import { modelLoss } from './held-out-loss.js';
 import { profileKernels } from './kernel-profile.js';
 import { appendCurve, rewindCurve, type CurvePoint } from './loss-curve.js';
-import { machineFacts } from './machine.js';
+import { machineFacts } from '@nlakit/run';
 import { modelConfig } from './model-shape.js';
 import { mixture, parseOptions, type PretrainOptions } from './options.js';
 import { parameterLayout } from './parameter-layout.js';

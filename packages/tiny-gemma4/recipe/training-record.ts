@@ -1,6 +1,6 @@
 import type { MeanLoss } from './held-out-loss.js';
 import type { CurvePoint } from './loss-curve.js';
-import type { MachineFacts } from './machine.js';
+import type { MachineFacts } from '@nlakit/run';
 import type { StreamName, TrainingSettings } from './training-plan.js';
 import type { TrainingSession } from './training-sessions.js';
 

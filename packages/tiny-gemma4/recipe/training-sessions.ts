@@ -1,7 +1,7 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NlaError } from '@nlakit/core';
-import type { MachineFacts } from './machine.js';
+import type { MachineFacts } from '@nlakit/run';
 
 /** One start of the training program: what computed, and where. */
 export interface TrainingSession {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { appendCurve, curveFile, readCurve, rewindCurve, thinCurve } from '../recipe/loss-curve.js';
-import { machineFacts } from '../recipe/machine.js';
+import { machineFacts } from '@nlakit/run';
 import { appendSession, readSessions } from '../recipe/training-sessions.js';
 
 let folder: string;

@@ -1,7 +1,7 @@
-import { arch, availableParallelism, cpus, freemem, platform, release, totalmem } from 'node:os';
+import { freemem, release } from 'node:os';
 import { resolve } from 'node:path';
 import type { BackendCapabilities, MemoryPlan } from '@nlakit/core';
-import { createRunParts, preparePlugin, resolveRun, type RunParts, type RunPlugins } from '@nlakit/run';
+import { createRunParts, machineFacts, preparePlugin, resolveRun, type RunParts, type RunPlugins } from '@nlakit/run';
 import { overridesOf, type CommandContext } from '../command-context.js';
 import { bundledBackends } from '../host.js';
 import { planMemory } from '../plan-memory.js';
@@ -19,14 +19,8 @@ interface BackendRow {
 /** `nla doctor`: machine, backends that start here, memory plan. Exit code 1 if no backend passes its self-test. */
 export async function doctor(context: CommandContext, options: { readonly config?: string; readonly model?: string }): Promise<number> {
   const { common } = context;
-  const machine = {
-    node: process.version,
-    platform: `${platform()} ${arch()} ${release()}`,
-    cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: availableParallelism(),
-    memoryBytes: totalmem(),
-    freeBytes: freemem(),
-  };
+  const facts = machineFacts();
+  const machine = { ...facts, platform: `${facts.platform} ${release()}`, freeBytes: freemem() };
   const backends: BackendRow[] = [];
   for (const use of new Set([...bundledBackends, ...(common.backend === undefined ? [] : [common.backend])])) {
     backends.push(await tryBackend(context, use));
