@@ -38,10 +38,12 @@ export function parityDocument({ ours, absent, python }: ParityDocument): string
   const lines = [
     '# Parity with the reference libraries',
     '',
-    'Written by `npx -y pnpm@10 parity`; the same comparisons run in `pnpm test`. Numbers are largest errors over everything the line names;',
-    '`Δ` is ours less the reference. A line passes if no number is above its tolerance. Everything is float32 on both sides; against the same',
-    'formulae in float64 the references themselves are off by up to 2.6e-5 (block outputs), 3.6e-5 (logits), 1e-6 (mean loss) and, of the largest',
-    'entry of a tensor, 4e-5 (gradients of weights) and 1.3e-4 (gradients of LoRA matrices). Tolerances are about ten times that.',
+    'Written by `npx -y pnpm@10 parity`, from golden files; those comparisons run in `pnpm test`, too. The groups that start with `python`',
+    'are measured by `npx -y pnpm@10 parity:python` against the libraries themselves. Numbers are largest errors over everything the line',
+    'names; `Δ` is ours less the reference. A line passes if no number is above its tolerance. Both sides are float32 where the line does not',
+    'say otherwise; against the same formulae in float64 the references themselves are off by up to 2.6e-5 (block outputs), 3.6e-5 (logits),',
+    '1e-6 (mean loss) and, of the largest entry of a tensor, 4e-5 (gradients of weights) and 1.3e-4 (gradients of LoRA matrices). Tolerances',
+    'on these are about ten times that.',
     '',
     `**${rows.length - failed} of ${rows.length} measurements pass.**${failed === 0 ? '' : ` ${failed} fail.`}`,
   ];

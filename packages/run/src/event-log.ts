@@ -15,13 +15,14 @@ export type EventListener = (event: RunEvent) => void | Promise<void>;
 export function createEventLog(file: string, listener?: EventListener): EventLog {
   let mended: Promise<void> | undefined;
   return {
-    append: (event) =>
-      withPath(file, async () => {
+    async append(event) {
+      const stamped = { time: new Date().toISOString(), ...event };
+      await withPath(file, async () => {
         await (mended ??= endLastLine(file));
-        const stamped = { time: new Date().toISOString(), ...event };
         await appendFile(file, `${JSON.stringify(stamped)}\n`);
-        await listener?.(stamped);
-      }),
+      });
+      await listener?.(stamped);
+    },
   };
 }
 

@@ -95,6 +95,15 @@ export async function readResumeState(folder: string, runHash: string, from?: nu
   return found;
 }
 
+/** Looks at the newest state below `folder` without using it. Throws `E_RESUME` as {@link readResumeState} does. */
+export async function checkResumeState(folder: string, runHash: string): Promise<void> {
+  const steps = await resumeSteps(folder);
+  const step = steps.at(-1);
+  if (step === undefined) return;
+  const found = await readState(folder, step, runHash);
+  if ('problem' in found) throw await damaged(folder, step, steps, runHash, found);
+}
+
 interface StateProblem {
   readonly file: string;
   readonly problem: string;

@@ -1,4 +1,4 @@
-import type { Figures, Model, NlaContract, Injector, LoraAdapter } from '@nlakit/core';
+import { type Figures, type Injector, isNlaError, type LoraAdapter, type Model, type NlaContract } from '@nlakit/core';
 import { avPrompt, chunks, explainWith } from '@nlakit/nla';
 import { type AvExample, otherDocumentOrder } from '@nlakit/nla/training';
 import { tf } from '@nlakit/ops';
@@ -90,10 +90,17 @@ async function effectOf(parts: AvHealthParts): Promise<number> {
 async function outputDiversity(parts: AvHealthParts): Promise<Figures> {
   const prompt = avPrompt(parts.contract, parts.model.tokenizer);
   const longest = parts.examples.reduce((most, { responseTokens }) => Math.max(most, responseTokens), 0);
-  const explanations = await explainWith({ ...parts, prompt }, parts.vectors.slice(0, parts.diversityRows), {
-    maxNewTokens: longest + 8,
-    batch: parts.batch,
-  });
+  let explanations: Awaited<ReturnType<typeof explainWith>>;
+  try {
+    explanations = await explainWith({ ...parts, prompt }, parts.vectors.slice(0, parts.diversityRows), {
+      maxNewTokens: longest + 8,
+      batch: parts.batch,
+    });
+  } catch (error) {
+    // Logits that are not finite: the save warns of it, and must not be lost to a figure about it.
+    if (isNlaError(error) && error.code === 'E_GENERATE_VALUE') return { distinctOutputs: Number.NaN };
+    throw error;
+  }
   return {
     explainedRows: explanations.length,
     distinctOutputs: new Set(explanations.map(({ text }) => text)).size,

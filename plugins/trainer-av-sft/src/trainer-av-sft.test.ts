@@ -329,6 +329,31 @@ describe('steadiness', () => {
     expect(seen).toEqual([1, 11]);
   });
 
+  it('saves nothing of parameters that are lost, and states no loss for a step that had none', async () => {
+    const lost = fakeStage();
+    const events: TrainEvent[] = [];
+    const all = async () => {
+      for await (const event of createAvTrainer(optionsSchema.parse({ ...small, steps: 30, saveEvery: 4 })).train(lost)) {
+        events.push(event);
+        lost.model.broken ||= event.type === 'step' && event.step === 2;
+      }
+    };
+    await expect(all()).rejects.toMatchObject({ code: 'E_TRAINING_DIVERGED', message: expect.stringContaining('step 4') as string });
+    expect(checkpoints(events)).toEqual([]);
+
+    const skipping = fakeStage();
+    const saved: TrainEvent[] = [];
+    for await (const event of createAvTrainer(optionsSchema.parse({ ...small, steps: 4, saveEvery: 2, healthRows: 0 })).train(skipping)) {
+      saved.push(event);
+      skipping.model.broken = event.type === 'step' && event.step === 3;
+    }
+    const [first, second] = checkpoints(saved);
+    expect(Object.keys((first?.training['loss_at_saves'] ?? {}) as object)).toEqual(['2']);
+    expect(Object.keys((second?.training['loss_at_saves'] ?? {}) as object)).toEqual(['2']);
+    expect(first?.health).toHaveProperty('trainLoss');
+    expect(second?.health).not.toHaveProperty('trainLoss');
+  });
+
   it('keeps figures that are not finite out of a save, and says so', async () => {
     const context = fakeStage();
     const events: TrainEvent[] = [];

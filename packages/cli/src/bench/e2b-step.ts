@@ -8,8 +8,8 @@ import { measureTrainingStep } from './measure-training-step.js';
 import { openBenchParts } from './open-bench-parts.js';
 
 /**
- * One optimizer step of the recipe of the published Gemma-4-E2B trajectory: NF4, LoRA of rank 64 on attention and MLP, AdamW 8-bit,
- * activation checkpointing, one row of `--length` tokens (512). Without `--model` the weights are random and made in memory.
+ * One micro-batch and the update of the recipe of the published Gemma-4-E2B trajectory, which accumulates 16 of them: NF4, LoRA of rank 64
+ * on attention and MLP, AdamW 8-bit, activation checkpointing, one row of `--length` tokens (512). Without `--model` the weights are random and made in memory.
  */
 async function run(setting: BenchSetting): Promise<BenchRow[]> {
   const { context, length = 512 } = setting;

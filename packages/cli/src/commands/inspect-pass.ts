@@ -133,6 +133,7 @@ async function withModel(
     }
     const { loadAdapter } = await import('@nlakit/nla');
     const adapter = await loadAdapter(resolve(io.cwd, options.adapter), spec);
+    for (const { code, message } of adapter.warnings) log.warn(`${code}: ${message}`);
     model.adapt(adapter.adapter);
     try {
       await work(model, tokens, overrides);

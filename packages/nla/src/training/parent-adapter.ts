@@ -54,23 +54,33 @@ export async function readParentAdapter(expected: ParentExpectation, baseFolder:
   refuseOther(folder, 'rankStabilized', spec.rankStabilized, recipe.rankStabilized);
   const [theirs, ours] = [pairs.keys(), adapterLinears(recipe, model, blocks).keys()].map((paths) => exactTargets(paths));
   refuseOther(folder, 'targets', theirs, ours);
-  const step = await checkParentSidecar(folder, expected);
+  const sidecar = await checkParentSidecar(folder, expected);
   const record = {
     name: `${basename(dirname(folder))}/${basename(folder)}`,
     sha256: await sha256Of(join(folder, 'adapter_model.safetensors')),
-    step,
+    step: sidecar?.step ?? null,
   };
-  return { folder, record, pairs, warnings };
+  return { folder, record, pairs, warnings: sidecar === undefined ? [...warnings, withoutSidecar(folder)] : warnings };
 }
 
-/** Holds a parent's sidecar against the run; without one there is nothing to hold. Returns its step. */
-async function checkParentSidecar(folder: string, { role, contract }: ParentExpectation): Promise<number | null> {
+function withoutSidecar(folder: string): Warning {
+  return {
+    code: 'W_PARENT_WITHOUT_SIDECAR',
+    message: `The adapter to start from (${folder}) has no ${SIDECAR_FILE}: whether it was trained with this run's prompts, marker, layer and injection scale is not known.`,
+  };
+}
+
+/** Holds a parent's sidecar against the run; undefined where there is none to hold. */
+async function checkParentSidecar(
+  folder: string,
+  { role, contract }: ParentExpectation,
+): Promise<{ readonly step: number | null } | undefined> {
   const file = join(folder, SIDECAR_FILE);
   const present = await access(file).then(
     () => true,
     () => false,
   );
-  if (!present) return null;
+  if (!present) return undefined;
   const sidecar = await readModelSidecar(file, role);
   const { injectionChar } = contract.tokens;
   const { av, ar, avChat } = contract.templates;
@@ -88,7 +98,7 @@ async function checkParentSidecar(folder: string, { role, contract }: ParentExpe
       kind: 'input',
     });
   }
-  return sidecar.step;
+  return { step: sidecar.step };
 }
 
 function refuseOther(folder: string, name: string, found: unknown, expected: unknown): void {

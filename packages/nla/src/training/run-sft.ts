@@ -73,7 +73,8 @@ type Cursor = z.infer<typeof cursorSchema>;
  * the same numbers, bit for bit, as one that was not stopped.
  *
  * Aborting is honoured between steps: an `interrupt` checkpoint is yielded and the iteration ends without `done`.
- * Throws `E_TRAINING_DIVERGED` after ten steps in a row whose loss or gradient is not finite (each is skipped and warned of),
+ * Throws `E_TRAINING_DIVERGED` after ten steps in a row whose loss or gradient is not finite (each is skipped and warned of), or at a save
+ * among such steps where held-out rows give no finite figures either,
  * `E_TRAINING_NO_ROWS` without usable rows and `E_RESUME_STATE` for a state that does not belong to this training.
  */
 export async function* runSft(stage: SftStage, context: TrainContext, resume?: TrainerState): AsyncGenerator<TrainEvent> {
@@ -217,11 +218,14 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
         yield { type: 'step', step, steps: recipe.steps, figures };
       }
       if (step % recipe.saveEvery === 0 || step === recipe.steps) {
-        const measured = { ...lossHealth(progress.losses), ...taken, ...(await task.health()) };
+        // A step that was skipped had no loss: the one before it would pass for its own.
+        const recent = progress.skippedInRow === 0 ? progress.losses.at(-1) : undefined;
+        const measured = { ...lossHealth(progress.losses, recent), ...taken, ...(await task.health()) };
+        // Skipped and not finite on other rows either: the parameters are lost, and a checkpoint of them would only look like one.
+        if (progress.skippedInRow > 0 && Object.values(measured).some((value) => !Number.isFinite(value))) throw diverged(step, recipe);
         const health = Object.fromEntries(Object.entries(measured).filter(([, value]) => Number.isFinite(value)));
         const warning = healthWarning(step, measured);
         if (warning !== undefined) yield { type: 'warning', step, warning };
-        const recent = progress.losses.at(-1);
         if (recent !== undefined) progress.lossAtSaves[String(step)] = recent;
         const event = checkpointAfterSave(progress, () => checkpoint('save', health));
         yield event;
@@ -258,11 +262,11 @@ function checkpointAfterSave(progress: { losses: number[] }, make: () => Checkpo
   return make();
 }
 
-function lossHealth(losses: readonly number[]): Figures {
+function lossHealth(losses: readonly number[], recent: number | undefined): Figures {
   if (losses.length === 0) return {};
   const { slope, rSquared } = linearTrend(losses);
   return {
-    trainLoss: losses.at(-1) ?? 0,
+    ...(recent === undefined ? {} : { trainLoss: recent }),
     trainLossMean: losses.reduce((total, loss) => total + loss, 0) / losses.length,
     trainLossMinimum: Math.min(...losses),
     trainLossSlope: slope,
@@ -386,8 +390,10 @@ function stateError(found: string): NlaError {
 
 function diverged(step: number, recipe: SftRecipe): NlaError {
   return new NlaError('E_TRAINING_DIVERGED', {
-    message: `Training was given up at step ${step}: ${skipLimit} steps in a row had a loss or gradient that is not finite.`,
+    message: `Training was given up at step ${step}: the loss or the gradient is not finite any more, step after step.`,
     found: `learning rate ${recipe.learningRate}, clipping at ${recipe.clipNorm}`,
-    fix: 'Lower the learning rate, add warm-up, or check the injection scale; resume from the last save.',
+    fix:
+      'Start a new run with a lower learning rate, more warm-up or another injection scale; its `from` option can name the folder of a ' +
+      'checkpoint that was still healthy. Resuming this run would only repeat it.',
   });
 }

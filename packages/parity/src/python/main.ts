@@ -1,6 +1,7 @@
 // `pnpm parity:python`: all comparisons with Python's libraries, recorded in docs/results.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { writeParityDocument } from '../parity-results.js';
 import type { ParityRow } from '../parity-row.js';
 import { repositoryRoot } from '../repository.js';
 import { measureWithPython } from './measure-with-python.js';
@@ -18,6 +19,7 @@ if (typeof python === 'string') {
   };
   const result = await measureWithPython(python, show);
   writeFileSync(path.join(repositoryRoot, 'docs', 'results', 'python-parity.json'), `${JSON.stringify(result, null, 2)}\n`);
+  writeParityDocument();
   const failed = result.rows.filter(({ passed }) => !passed).length;
   process.stdout.write(`${result.rows.length - failed} of ${result.rows.length} measurements pass; docs/results/python-parity.json\n`);
   process.exitCode = failed === 0 ? 0 : 1;
