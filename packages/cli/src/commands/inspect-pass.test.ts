@@ -1,8 +1,8 @@
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { writeSafetensors } from '@nlakit/safetensors';
+import { openSafetensors, type TensorEntry, writeSafetensors } from '@nlakit/safetensors';
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../index.js';
 
@@ -72,6 +72,24 @@ describe('nla inspect', () => {
       join(fixtures, 'lora'),
     ]);
     expect(distance(logits, reference.logits)).toBeLessThan(2e-4);
+  });
+
+  it('says so when the adapter changes nothing', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'nla-no-effect-'));
+    await copyFile(join(fixtures, 'lora/adapter_config.json'), join(folder, 'adapter_config.json'));
+    const file = await openSafetensors(join(fixtures, 'lora/adapter_model.safetensors'));
+    const tensors = new Map<string, TensorEntry>();
+    for (const [name, { shape }] of file.tensors) {
+      const values = await file.float32(name);
+      tensors.set(name, { shape, data: name.includes('lora_B') ? values.fill(0) : values });
+    }
+    await file.close();
+    await writeSafetensors(join(folder, 'adapter_model.safetensors'), tensors);
+    let error = '';
+    const io = { terminal: false, interactive: false, color: false, columns: 80, cwd: folder, signal: new AbortController().signal };
+    const args = ['inspect', 'logits', '--model', model, '--tokens', '2,5', '--adapter', folder, '--json'];
+    expect(await runCli(args, { ...io, out: () => undefined, error: (text) => (error += text) })).toBe(0);
+    expect(error).toContain('W_LORA_NO_EFFECT');
   });
 
   it('injects a vector, with either per-layer embedding', async () => {

@@ -132,6 +132,14 @@ describe('a damaged state', () => {
     }
   }
 
+  it('of the role that is trained second is noticed before the first is trained', async () => {
+    expect(await train('both-stopped', '--until-step', '2')).toMatchObject({ code: 0 });
+    await truncate(join(place, 'both-stopped/resume/av/step_000002/state.safetensors'), 40);
+    // `refused` sees to it that no checkpoint was made.
+    expect(await refused('both-stopped', '--resume')).toMatchObject({ code: 'E_RESUME', file: expect.stringContaining('resume/av') });
+    expect(await readdir(join(place, 'both-stopped/resume/ar'))).toEqual(['step_000002']);
+  });
+
   it('without a whole one before it lets the role begin anew, to the same bytes', async () => {
     const folder = await stopped();
     for (const step of ['step_000002', 'step_000003']) await rm(join(place, folder, 'resume/av', step, 'state.json'));
