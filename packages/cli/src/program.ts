@@ -129,7 +129,7 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .action(action(async () => (await import('./commands/fake-checkpoint.js')).fakeCheckpoint));
 
   common(program.command('quantize').description("pack a checkpoint's linears in NF4, in the layout of transformers and bitsandbytes"))
-    .requiredOption('--model <dir>', 'folder of the checkpoint')
+    .requiredOption('--model <dir>', 'folder of the checkpoint, or a Hub id that was pulled')
     .requiredOption('--out <dir>', 'new folder')
     .option('--double-quant', 'store the absmax values in 8 bits, too')
     .option('--block-size <n>', 'weights that share one absmax', '64')

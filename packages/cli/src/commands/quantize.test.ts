@@ -192,7 +192,7 @@ describe('nla quantize', () => {
     await refused(['--model', model, '--out', 'double'], 'E_FILE_EXISTS');
     await refused(['--model', model, '--out', 'x', '--block-size', '48'], 'E_USAGE');
     await refused(['--model', model, '--out', 'x', '--compute-dtype', 'int8'], 'E_USAGE');
-    await refused(['--model', 'missing', '--out', 'x'], 'E_MODEL_CONFIG');
+    await refused(['--model', 'missing', '--out', 'x'], 'E_MODEL_SOURCE');
     await refused(['--model', 'double', '--out', 'x'], 'E_NF4_SOURCE');
     await refused(['--model', model, '--out', 'x'], 'E_INTERRUPTED', 130, AbortSignal.abort());
 

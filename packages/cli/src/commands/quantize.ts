@@ -26,12 +26,13 @@ const otherModules = ['model.vision_tower', 'model.audio_tower', 'model.embed_vi
 export async function quantize(context: CommandContext, options: QuantizeOptions): Promise<undefined> {
   const { io, log } = context;
   const started = performance.now();
-  const source = resolve(io.cwd, options.model);
   const out = resolve(io.cwd, options.out);
+  const { resolveSource } = await import('@nlakit/model-gemma4');
   const { isBlockSize, quantizeCheckpoint } = await import('@nlakit/quantizer-nf4');
   const blockSize = wholeNumber(options.blockSize, '--block-size');
   if (!isBlockSize(blockSize)) throw usage('--block-size', options.blockSize, 'a power of two from 32 to 4096');
   const maxShardBytes = options.maxShardBytes === undefined ? undefined : wholeNumber(options.maxShardBytes, '--max-shard-bytes');
+  const { folder: source } = await resolveSource(options.model, io.cwd);
   await refuseFilledFolder(out);
   const { linears, skippedModules } = await readGeometry(source);
 
