@@ -29,7 +29,7 @@ describe('findLeaks', () => {
     ['credentials in an address', 'https://user:secret@example.org/x'],
     ['a private key', '-----BEGIN RSA PRIVATE KEY-----'],
     ['a name of an internal host', 'trained on gpu-07.cluster.internal'],
-    ['a name of an internal host', 'http://registry.lan/x'],
+    ['a name of an internal host', 'http://build.lan/x'],
     ['an address of an internal host', 'http://10.1.2.3/x'],
     ['an address of an internal host', '192.168.0.7:8080'],
   ])('finds %s', (what, text) => {
