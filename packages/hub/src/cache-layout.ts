@@ -64,8 +64,7 @@ export async function fileBytes(file: string): Promise<number | undefined> {
  */
 export function checkRepositoryPath(name: string): string {
   const parts = name.split('/');
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  const wrong = /[\u0000-\u001f\u007f\\:]/;
+  const wrong = /[\p{Cc}\\:]/u;
   if (!wrong.test(name) && parts.every((part) => part !== '' && part !== '.' && part !== '..')) return name;
   throw new NlaError('E_HUB_PATH', {
     message: 'The repository has a file whose name would lead out of its folder, or cannot be kept on every system. It is not fetched.',

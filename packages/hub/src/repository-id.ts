@@ -38,8 +38,7 @@ export function parseRepositoryReference(text: string): RepositoryReference {
 
 /** The revision as it is, if it can be the name of a branch, tag or commit and of a file below `refs`. Throws `E_HUB_REVISION`. */
 export function checkRevision(revision: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  const wrong = /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|\/\/|@\{|^[/.-]|[/.]$|\.lock$/;
+  const wrong = /[\p{Cc} ~^:?*[\\]|\.\.|\/\/|@\{|^[/.-]|[/.]$|\.lock$/u;
   if (revision !== '' && revision.length <= 255 && !wrong.test(revision)) return revision;
   throw new NlaError('E_HUB_REVISION', {
     message: 'This cannot be the name of a revision.',

@@ -4,6 +4,7 @@ export * from './gemma4-model.js';
 export * from './inventory.js';
 export * from './loader.js';
 export * from './plugin.js';
+export * from './read-model-config.js';
 export { resolveSource } from './resolve-source.js';
 export * from './segments.js';
 export * from './tokenizer.js';

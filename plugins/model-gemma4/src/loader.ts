@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { NlaError, type JsonValue, type ModelLoader, type ModelSource, type ModelSpec, type Quantizer, type Warning } from '@nlakit/core';
+import { NlaError, type ModelLoader, type ModelSource, type ModelSpec, type Quantizer, type Warning } from '@nlakit/core';
 import { openModelFolder } from '@nlakit/safetensors';
 import { parseGemma4Config } from './config.js';
 import { describeGemma4, gemma4FromSource, type Gemma4Model, type Gemma4Options, type ScaleDtype } from './gemma4-model.js';
 import { modelFingerprint } from './model-fingerprint.js';
+import { readModelConfig } from './read-model-config.js';
 import { resolveSource } from './resolve-source.js';
 import { readTokenizer } from './tokenizer.js';
 import { checkpointSource } from './weight-source.js';
@@ -41,7 +41,7 @@ export function createGemma4Loader(options: Gemma4LoaderOptions): Gemma4Loader {
       source?.source ?? options.source,
       source?.baseFolder ?? options.baseFolder ?? process.cwd(),
     );
-    const config = await readConfig(path.join(folder, 'config.json'));
+    const config = await readModelConfig(path.join(folder, 'config.json'));
     const { layers } = parseGemma4Config(config, path.join(folder, 'config.json'));
     if (layer !== undefined && layer >= layers.length) {
       throw new NlaError('E_MODEL_LAYER', {
@@ -85,21 +85,4 @@ export function createGemma4Loader(options: Gemma4LoaderOptions): Gemma4Loader {
       }
     },
   };
-}
-
-async function readConfig(file: string): Promise<Record<string, JsonValue>> {
-  try {
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, JsonValue>;
-    throw new Error('it holds no JSON object');
-  } catch (cause) {
-    throw new NlaError('E_MODEL_CONFIG', {
-      message: "The model's config.json cannot be read.",
-      file,
-      found: cause instanceof Error ? cause.message : String(cause),
-      expected: 'a JSON object',
-      kind: 'input',
-      cause,
-    });
-  }
 }

@@ -37,8 +37,8 @@ export interface MeasuredTraining {
 
 /**
  * Runs optimizer steps of the AV recipe on random token ids: one vector injected at the fourth position, the loss on every next token (at
- * least as many as any row of that length has), every other thing as in training. The adapter's B matrices start at small random values
- * instead of zeros, so that no gradient is zero by construction. Everything made is freed again.
+ * least as many as any row of that length has); recipe, gradients and update are the trainers' own. The adapter's B matrices start at
+ * small random values instead of zeros, so that no gradient is zero by construction. Everything made is freed again.
  */
 export async function measureTrainingStep(
   model: Model,

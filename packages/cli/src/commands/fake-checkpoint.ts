@@ -6,7 +6,6 @@ import { wholeNumber, type CommandContext } from '../command-context.js';
 import { exists } from '../exists.js';
 import { formatBytes } from '../format-bytes.js';
 import { makeNewFolder } from '../new-folder.js';
-import { readModelConfig } from '../read-model-config.js';
 
 /** Values written at a time: 2 MiB of bfloat16. */
 const pieceValues = 1 << 20;
@@ -27,6 +26,7 @@ export async function fakeCheckpoint(
   const seed = wholeNumber(options.seed, '--seed', 0);
   const configFile = resolve(io.cwd, options.config);
   const folder = resolve(io.cwd, options.out);
+  const { readModelConfig } = await import('@nlakit/model-gemma4');
   const config = await readModelConfig(configFile);
   const { gemma4ConfigText } = await import('@nlakit/model-gemma4');
   const { randomWeights, rowsOf } = await import('../random-weights.js');

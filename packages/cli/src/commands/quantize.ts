@@ -5,7 +5,6 @@ import { usage, wholeNumber, type CommandContext } from '../command-context.js';
 import { formatBytes } from '../format-bytes.js';
 import { refuseFilledFolder } from '../new-folder.js';
 import { peakResidentBytes } from '../peak-resident-bytes.js';
-import { readModelConfig } from '../read-model-config.js';
 
 interface QuantizeOptions {
   readonly model: string;
@@ -67,7 +66,7 @@ export async function quantize(context: CommandContext, options: QuantizeOptions
 
 /** The decoder's linears by the checkpoint's names, and the modules beside it. */
 async function readGeometry(source: string): Promise<{ linears: Map<string, readonly [number, number]>; skippedModules: string[] }> {
-  const { findPrefix, gemma4Inventory, parseGemma4Config } = await import('@nlakit/model-gemma4');
+  const { findPrefix, gemma4Inventory, parseGemma4Config, readModelConfig } = await import('@nlakit/model-gemma4');
   const configFile = join(source, 'config.json');
   const architecture = parseGemma4Config(await readModelConfig(configFile), configFile);
   const file = await openModelFolder(source);
