@@ -50,6 +50,10 @@ export interface DatasetContext {
   /** The run's `data/` folder; nothing is written elsewhere. */
   readonly folder: string;
   readonly signal: AbortSignal;
+  /** Stop after this one of the dataset's `stages`; all of them when absent. */
+  readonly until?: string;
+  /** Do only every `count`-th part of a stage that can be divided, beginning with part `index`, so that machines can share it. */
+  readonly shard?: { readonly index: number; readonly count: number };
 }
 
 export type DatasetEvent =
@@ -59,6 +63,8 @@ export type DatasetEvent =
 
 /** Activations and explanations, with the contract they were made for. */
 export interface Dataset {
+  /** Names of the stages that `prepare` goes through and can stop after, in order; absent for a dataset made in one go. */
+  readonly stages?: readonly string[];
   /** Makes the files if they have to be made; a dataset that only reads files checks them. Repeatable. */
   prepare(context: DatasetContext): AsyncIterable<DatasetEvent>;
   describe(folder: string): Promise<DatasetDescription>;

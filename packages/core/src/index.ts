@@ -11,6 +11,7 @@ export * from './model.js';
 export * from './contract.js';
 export * from './injector.js';
 export * from './dataset.js';
+export * from './labeler.js';
 export * from './trainer.js';
 export * from './evaluator.js';
 export * from './publisher.js';

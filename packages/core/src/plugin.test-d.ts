@@ -18,7 +18,7 @@ describe('definePlugin', () => {
 
   it('knows the seams', () => {
     expectTypeOf<keyof SeamMap>().toEqualTypeOf<
-      'backend' | 'quantizer' | 'model' | 'injector' | 'dataset' | 'trainer' | 'evaluator' | 'publisher'
+      'backend' | 'quantizer' | 'model' | 'injector' | 'dataset' | 'labeler' | 'trainer' | 'evaluator' | 'publisher'
     >();
   });
 });

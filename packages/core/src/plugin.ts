@@ -4,6 +4,7 @@ import { NlaError } from './errors.js';
 import type { Evaluator } from './evaluator.js';
 import type { Logger } from './events.js';
 import type { Injector } from './injector.js';
+import type { Labeler } from './labeler.js';
 import type { ModelLoader } from './model.js';
 import type { Publisher } from './publisher.js';
 import type { Quantizer } from './quantizer.js';
@@ -20,6 +21,7 @@ export interface SeamMap {
   model: ModelLoader;
   injector: Injector;
   dataset: Dataset;
+  labeler: Labeler;
   trainer: Trainer;
   evaluator: Evaluator;
   publisher: Publisher;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isNlaError, NlaError, type DatasetSplit, type SplitName } from '@nlakit/core';
+import { isNlaError, NlaError, type Dataset, type DatasetContext, type DatasetSplit, type Figures, type SplitName } from '@nlakit/core';
 import { filesBelow, makeFolder, sha256File, writeFileAtomically } from './file-writing.js';
 import { interruption } from './interruption.js';
 import { runLayer, type RunSession } from './run-session.js';
@@ -15,37 +15,20 @@ export interface DataManifest {
   readonly splits: Readonly<Partial<Record<SplitName, { readonly rows: number; readonly sha256: string }>>>;
 }
 
+/** Which part of making a dataset to do. */
+export type DataPart = Pick<DatasetContext, 'until' | 'shard'>;
+
 /** Makes (or checks) the dataset, unless that is done. Throws the dataset's errors, `E_DATA_CHANGED` and `E_INTERRUPTED`. */
 export async function runDataStage(session: RunSession): Promise<{ readonly manifest: DataManifest; readonly skipped: boolean }> {
-  const { layout, record, parts, events, log, signal } = session;
+  const { layout, record, parts, log } = session;
   const before = await readManifest(layout.dataManifest);
   if (before?.runHash === record.hash && (await allPresent(layout.dataFolder, before))) {
     await checkHashes(layout.dataFolder, before);
     return { manifest: before, skipped: true };
   }
 
-  const started = performance.now();
   const dataset = await parts.dataset();
-  const model = await parts.model();
-  const injector = await parts.injector();
-  await makeFolder(layout.dataFolder);
-  await events.append({ stage: 'data', type: 'start' });
-  for await (const event of dataset.prepare({ model, injector, layer: runLayer(record, model), folder: layout.dataFolder, signal })) {
-    if (event.type === 'progress') log.progress(event);
-    else if (event.type === 'warning') {
-      log.warn(`${event.warning.code}: ${event.warning.message}`);
-      await events.append({ stage: 'data', type: 'warning', warning: event.warning });
-    } else {
-      await events.append({
-        stage: 'data',
-        type: 'done',
-        figures: event.figures,
-        files: event.files,
-        seconds: (performance.now() - started) / 1000,
-      });
-    }
-  }
-  if (signal.aborted) throw interruption('the data is not complete yet', session.resumeCommand);
+  await prepareDataset(session, dataset, {});
 
   const files: Record<string, string> = {};
   for (const file of await filesBelow(layout.dataFolder)) {
@@ -70,6 +53,49 @@ export async function runDataStage(session: RunSession): Promise<{ readonly mani
   };
   await writeFileAtomically(layout.dataManifest, `${JSON.stringify(manifest, null, 2)}\n`);
   return { manifest, skipped: false };
+}
+
+/**
+ * Makes a dataset up to one of its stages, or one shard of it. Returns what the dataset says of it. Throws the dataset's errors,
+ * `E_DATA_STAGE` for a stage that it does not have, and `E_INTERRUPTED`.
+ */
+export async function runDataPart(
+  session: RunSession,
+  part: DataPart,
+): Promise<{ readonly figures: Figures; readonly files: readonly string[] }> {
+  const dataset = await session.parts.dataset();
+  if (part.until !== undefined && !(dataset.stages ?? []).includes(part.until)) {
+    throw new NlaError('E_DATA_STAGE', {
+      message: `The dataset of this config has no stage "${part.until}" of its own.`,
+      found: dataset.stages === undefined ? 'a dataset that is made in one go' : dataset.stages.join(', '),
+      fix: 'Use `nla data build`, or a dataset with stages such as @nlakit/dataset-corpus.',
+      kind: 'input',
+    });
+  }
+  return prepareDataset(session, dataset, part);
+}
+
+async function prepareDataset(session: RunSession, dataset: Dataset, part: DataPart) {
+  const { layout, record, parts, events, log, signal } = session;
+  const started = performance.now();
+  const model = await parts.model();
+  const injector = await parts.injector();
+  await makeFolder(layout.dataFolder);
+  await events.append({ stage: 'data', type: 'start' });
+  let result: { readonly figures: Figures; readonly files: readonly string[] } = { figures: {}, files: [] };
+  const context = { model, injector, layer: runLayer(record, model), folder: layout.dataFolder, signal, ...part };
+  for await (const event of dataset.prepare(context)) {
+    if (event.type === 'progress') log.progress(event);
+    else if (event.type === 'warning') {
+      log.warn(`${event.warning.code}: ${event.warning.message}`);
+      await events.append({ stage: 'data', type: 'warning', warning: event.warning });
+    } else {
+      result = { figures: event.figures, files: event.files };
+      await events.append({ stage: 'data', type: 'done', ...result, seconds: (performance.now() - started) / 1000 });
+    }
+  }
+  if (signal.aborted) throw interruption('the data is not complete yet', session.resumeCommand);
+  return result;
 }
 
 /** Reads `data/manifest.json`; undefined where there is none. */

@@ -42,6 +42,7 @@ export interface RunPlugins {
   readonly model?: PreparedPlugin<'model'>;
   readonly injector?: PreparedPlugin<'injector'>;
   readonly dataset?: PreparedPlugin<'dataset'>;
+  readonly labeler?: PreparedPlugin<'labeler'>;
   readonly trainers: { readonly ar?: PreparedPlugin<'trainer'>; readonly av?: PreparedPlugin<'trainer'> };
   readonly evaluators: readonly (PreparedPlugin<'evaluator'> & { readonly id: string })[];
   readonly publisher?: PreparedPlugin<'publisher'>;
@@ -127,6 +128,7 @@ export async function checkSource(source: ConfigSource, host: RunHost = {}): Pro
   const model = await prepare('model', config.model, ['model']);
   const injector = await prepare('injector', config.injector, ['injector']);
   const dataset = config.dataset && (await prepare('dataset', config.dataset, ['dataset']));
+  const labeler = config.labeler && (await prepare('labeler', config.labeler, ['labeler']));
   const ar = config.trainers?.ar && (await prepare('trainer', config.trainers.ar, ['trainers', 'ar']));
   const av = config.trainers?.av && (await prepare('trainer', config.trainers.av, ['trainers', 'av']));
   const reconstructor = await prepareReconstructor(config, source, issues);
@@ -147,6 +149,7 @@ export async function checkSource(source: ConfigSource, host: RunHost = {}): Pro
     model: model.slot,
     injector: injector.slot,
     ...(dataset ? { dataset: dataset.slot } : {}),
+    ...(labeler ? { labeler: labeler.slot } : {}),
     trainers: { ...(ar ? { ar: ar.slot } : {}), ...(av ? { av: av.slot } : {}) },
     ...(reconstructor === undefined ? {} : { reconstructor }),
     evaluators: evaluators.map(({ id, prepared }) => ({ id, ...prepared.slot })),
@@ -166,6 +169,7 @@ export async function checkSource(source: ConfigSource, host: RunHost = {}): Pro
         model: model.prepared,
         injector: injector.prepared,
         ...(dataset ? { dataset: dataset.prepared } : {}),
+        ...(labeler ? { labeler: labeler.prepared } : {}),
         trainers: { ...(ar ? { ar: ar.prepared } : {}), ...(av ? { av: av.prepared } : {}) },
         evaluators: evaluators.map(({ id, prepared }) => ({ id, ...prepared.prepared })),
         ...(publisher ? { publisher: publisher.prepared } : {}),
@@ -226,6 +230,7 @@ function presentKinds(config: RunConfig): ReadonlySet<PluginKind> {
   const present = new Set<PluginKind>(['backend', 'model', 'injector']);
   if (config.quantizer !== undefined) present.add('quantizer');
   if (config.dataset !== undefined) present.add('dataset');
+  if (config.labeler !== undefined) present.add('labeler');
   return present;
 }
 

@@ -30,6 +30,7 @@ export interface ResolvedRun {
   readonly model: ResolvedSlot;
   readonly injector: ResolvedSlot;
   readonly dataset?: ResolvedSlot;
+  readonly labeler?: ResolvedSlot;
   readonly trainers: { readonly ar?: ResolvedSlot; readonly av?: ResolvedSlot };
   /** A finished reconstructor that is used instead of training one. */
   readonly reconstructor?: ResolvedReconstructor;
@@ -52,6 +53,7 @@ function hashedPart(run: Omit<ResolvedRun, 'hash'>): Readonly<Record<string, unk
     model: identity(run.model),
     injector: identity(run.injector),
     dataset: run.dataset && identity(run.dataset),
+    labeler: run.labeler && identity(run.labeler),
     trainers: { ar: run.trainers.ar && identity(run.trainers.ar), av: run.trainers.av && identity(run.trainers.av) },
     reconstructor: run.reconstructor?.sha256,
     evaluators: run.evaluators.map((slot) => ({ id: slot.id, ...identity(slot) })),

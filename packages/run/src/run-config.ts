@@ -25,6 +25,8 @@ export interface RunConfig {
   readonly model: PluginSlot;
   readonly injector: PluginSlot;
   readonly dataset?: PluginSlot;
+  /** Who writes the explanations of a dataset that is made from a corpus. */
+  readonly labeler?: PluginSlot;
   readonly trainers?: { readonly ar?: PluginSlot; readonly av?: PluginSlot };
   /** Step folder of a trained reconstructor to use instead of training one: a path from the config's folder. */
   readonly reconstructor?: string;
@@ -57,6 +59,7 @@ export const runConfigSchema = z
     model: slot,
     injector: slot,
     dataset: slot.optional(),
+    labeler: slot.optional(),
     trainers: z.strictObject({ ar: slot.optional(), av: slot.optional() }).optional(),
     reconstructor: z.string().min(1).optional(),
     evaluators: z.array(slot.extend({ id: folderName })).optional(),

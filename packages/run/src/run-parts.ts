@@ -4,6 +4,7 @@ import {
   type Dataset,
   type Evaluator,
   type Injector,
+  type Labeler,
   type Logger,
   type Model,
   type ModelLoader,
@@ -29,6 +30,7 @@ export interface RunParts {
   injector(): Promise<Injector>;
   /** Throws `E_SLOT_MISSING` if the config names none, like `trainer` and `publisher`. */
   dataset(): Promise<Dataset>;
+  labeler(): Promise<Labeler>;
   trainer(role: Role): Promise<Trainer>;
   evaluators(): Promise<
     readonly { readonly id: string; readonly evaluator: Evaluator; readonly plugin: Plugin; readonly options: unknown }[]
@@ -86,6 +88,7 @@ export function createRunParts({ plugins, seed, baseFolder, signal, log, checkMo
     else if (kind === 'model') await parts.loader();
     else if (kind === 'injector') await parts.injector();
     else if (kind === 'dataset') await parts.dataset();
+    else if (kind === 'labeler') await parts.labeler();
   };
 
   const once = <Kind extends PluginKind>(kind: Kind, prepared: PreparedPlugin<Kind>): (() => Promise<SeamMap[Kind]>) => {
@@ -102,6 +105,7 @@ export function createRunParts({ plugins, seed, baseFolder, signal, log, checkMo
   const loader = plugins.model && once('model', plugins.model);
   const injector = plugins.injector && once('injector', plugins.injector);
   const dataset = plugins.dataset && once('dataset', plugins.dataset);
+  const labeler = plugins.labeler && once('labeler', plugins.labeler);
   let loadedModel: Promise<Model> | undefined;
 
   const parts: RunParts = {
@@ -119,6 +123,7 @@ export function createRunParts({ plugins, seed, baseFolder, signal, log, checkMo
       })),
     injector: async () => (injector ?? missing('injector'))(),
     dataset: async () => (dataset ?? missing('dataset'))(),
+    labeler: async () => (labeler ?? missing('labeler'))(),
     trainer: async (role) => create(plugins.trainers[role] ?? missing(`trainers.${role}`)),
     evaluators: () =>
       Promise.all(

@@ -142,6 +142,7 @@ export async function prepareFromRecord(
           model: slot(record.model),
           injector: slot(record.injector),
           ...(record.dataset ? { dataset: slot(record.dataset) } : {}),
+          ...(record.labeler ? { labeler: slot(record.labeler) } : {}),
           trainers: {
             ...(record.trainers.ar ? { ar: slot(record.trainers.ar) } : {}),
             ...(record.trainers.av ? { av: slot(record.trainers.av) } : {}),
