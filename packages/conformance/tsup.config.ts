@@ -1,4 +1,7 @@
 import { defineConfig } from 'tsup';
 import { libraryBuild } from '../../tsup.base.js';
 
-export default defineConfig({ ...libraryBuild(), entry: { 'fake-hub/index': 'src/fake-hub/index.ts' } });
+export default defineConfig({
+  ...libraryBuild(),
+  entry: { 'fake-hub/index': 'src/fake-hub/index.ts', 'fake-chat/index': 'src/fake-chat/index.ts' },
+});

@@ -1,3 +1,4 @@
+import { mulberry32 } from '../mulberry32.js';
 import type { RequestKind } from './route.js';
 
 /**
@@ -108,15 +109,4 @@ function fits(type: Fault['type'], kind: RequestKind): boolean {
   if (contentOnly.includes(type)) return kind === 'content';
   if (type === 'drop-request' || type === 'slow-request') return withBody.includes(kind);
   return type !== 'raced' || raceable.includes(kind);
-}
-
-/** A small generator of numbers in [0, 1) (mulberry32, public domain, Tommy Ettinger). */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
