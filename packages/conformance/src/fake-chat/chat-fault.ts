@@ -72,7 +72,12 @@ export function seededChatFaults(seed: number, options: SeededChatFaultOptions =
         return { type, form: forms[Math.floor(random() * forms.length)] ?? 'cut' };
       case 'slow':
         return { type, milliseconds: Math.floor(random() * 5) };
-      default:
+      case 'refuse-connection':
+      case 'stall':
+      case 'refusal':
+      case 'empty':
+      case 'length':
+      case undefined:
         return type === undefined ? undefined : { type };
     }
   };

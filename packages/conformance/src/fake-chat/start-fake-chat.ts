@@ -173,7 +173,13 @@ function strike(completion: FakeCompletion, fault: ChatFault | undefined): FakeC
       return { ...completion, text: '', outputTokens: 0 };
     case 'length':
       return { ...completion, text: completion.text.slice(0, Math.floor(completion.text.length / 2)), stop: 'length' };
-    default:
+    case 'status':
+    case 'drop':
+    case 'malformed':
+    case 'refuse-connection':
+    case 'stall':
+    case 'slow':
+    case undefined:
       return completion;
   }
 }
