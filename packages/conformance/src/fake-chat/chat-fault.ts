@@ -61,6 +61,7 @@ export function seededChatFaults(seed: number, options: SeededChatFaultOptions =
     const random = mulberry32(seed ^ Number.parseInt(body.slice(0, 8), 16) ^ Math.imul(earlier + 1, 0x9e3779b1));
     if (random() >= rate) return undefined;
     const type = types[Math.floor(random() * types.length)];
+    if (type === undefined) return undefined;
     switch (type) {
       case 'status':
         return random() < 0.4
@@ -77,8 +78,7 @@ export function seededChatFaults(seed: number, options: SeededChatFaultOptions =
       case 'refusal':
       case 'empty':
       case 'length':
-      case undefined:
-        return type === undefined ? undefined : { type };
+        return { type };
     }
   };
 }
