@@ -1,14 +1,6 @@
-import {
-  blockOutput,
-  type ForwardInput,
-  type ForwardOutput,
-  type Model,
-  NlaError,
-  type PerLayerIds,
-  type RandomStream,
-} from '@nlakit/core';
+import type { ForwardInput, ForwardOutput, Model, PerLayerIds, RandomStream } from '@nlakit/core';
 import { tf } from '@nlakit/ops';
-import { padRight } from './pad-right.js';
+import { readingPass } from './read-activations.js';
 
 /** A pass that reads the residual stream at the last token of prompts. */
 export interface LastTokenPass {
@@ -30,22 +22,9 @@ export function lastTokenPass(
   layer: number,
   { padId, ...options }: LastTokenOptions & { readonly padId: number },
 ): LastTokenPass {
-  const padded = padRight(prompts, padId);
-  const name = blockOutput(layer);
-  const last = prompts.map((prompt, row) => row * padded.length + prompt.length - 1);
-  return {
-    input: { ...padded, ...options, stopAfterBlock: layer, capture: [name], final: false },
-    select(output) {
-      const hidden = output.hidden[name];
-      if (hidden === undefined) {
-        throw new NlaError('E_HOOK_POINT', { message: 'The model did not give back the hook point it was asked for.', expected: name });
-      }
-      return tf.tidy(() => {
-        const flat = tf.reshape(hidden, [padded.batch * padded.length, hidden.shape[2]]);
-        return tf.gather(flat, tf.tensor1d(last, 'int32')) as tf.Tensor2D;
-      });
-    },
-  };
+  const ends = prompts.map((tokens) => ({ tokens, positions: [tokens.length - 1] }));
+  const { input, select } = readingPass(ends, [layer], padId);
+  return { input: { ...input, ...options }, select: (output) => select(output, layer) };
 }
 
 /**
