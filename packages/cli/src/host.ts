@@ -12,6 +12,7 @@ export const bundledPlugins = [
   '@nlakit/injector-embedding',
   '@nlakit/dataset-wordnet',
   '@nlakit/dataset-parquet',
+  '@nlakit/labeler-wordnet',
   '@nlakit/trainer-ar-sft',
   '@nlakit/trainer-av-sft',
   '@nlakit/evaluator-h5',

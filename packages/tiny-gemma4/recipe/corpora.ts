@@ -1,4 +1,4 @@
-import { excerptsOf, topicOf, writeExplanation, type Synset, type WordNet } from '@nlakit/dataset-wordnet';
+import { excerptsOf, topicOf, writeExplanation, type Synset, type WordNet } from '@nlakit/wordnet';
 import type { RandomStream } from '@nlakit/core';
 
 /** Corpus A: `lemma: gloss; "example"`, one document per synset, in the order given. */

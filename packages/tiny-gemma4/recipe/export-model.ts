@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isNlaError, NlaError } from '@nlakit/core';
-import { wordnetFolder } from '@nlakit/dataset-wordnet';
+import { wordnetFolder } from '@nlakit/wordnet';
 import { roundToBf16 } from '@nlakit/safetensors';
 import { engineOf, engineOptions } from './engine-option.js';
 import { modelLoss, trigramLoss } from './held-out-loss.js';

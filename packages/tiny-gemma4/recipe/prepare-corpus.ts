@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SeedStreams } from '@nlakit/core';
-import { isHeldOut, readWordnet } from '@nlakit/dataset-wordnet';
+import { isHeldOut, readWordnet } from '@nlakit/wordnet';
 import { createSeedStreams } from '@nlakit/run';
 import { createCorpusEncoder } from './corpus-encoder.js';
 import { explainedDocuments, glossDocuments, hypernymDocuments } from './corpora.js';

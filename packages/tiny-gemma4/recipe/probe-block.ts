@@ -1,5 +1,5 @@
 import type { Estimate } from '@nlakit/core';
-import { topics } from '@nlakit/dataset-wordnet';
+import { topics } from '@nlakit/wordnet';
 import { constantBaselines, fitLogisticRegression, norm, quantile, wilsonInterval } from '@nlakit/metrics';
 import type { ProbeRow } from './probe-rows.js';
 

@@ -1,5 +1,5 @@
 import type { RandomStream } from '@nlakit/core';
-import { excerptsOf, topicOf, topics, type Synset } from '@nlakit/dataset-wordnet';
+import { excerptsOf, topicOf, topics, type Synset } from '@nlakit/wordnet';
 
 /** A text whose last token is probed. */
 export interface ProbeRow {

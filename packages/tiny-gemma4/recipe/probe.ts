@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isNlaError, NlaError } from '@nlakit/core';
-import { isHeldOut, readWordnet, topics } from '@nlakit/dataset-wordnet';
+import { isHeldOut, readWordnet, topics } from '@nlakit/wordnet';
 import { median, norm } from '@nlakit/metrics';
 import { createGemma4Loader } from '@nlakit/model-gemma4';
 import { plainQuantizer } from '@nlakit/ops';

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, isAbsolute, join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { isHeldOut, readWordnet } from '@nlakit/dataset-wordnet';
+import { isHeldOut, readWordnet } from '@nlakit/wordnet';
 import { gemma4Inventory, parseGemma4Config } from '@nlakit/model-gemma4';
 import { openSafetensors } from '@nlakit/safetensors';
 import { beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 import { blockOutput } from '@nlakit/core';
-import { excerptsOf, topicOf, topics, type Synset } from '@nlakit/dataset-wordnet';
+import { excerptsOf, topicOf, topics, type Synset } from '@nlakit/wordnet';
 import { createGemma4 } from '@nlakit/model-gemma4';
 import { plainQuantizer, tf } from '@nlakit/ops';
 import { createSeedStreams } from '@nlakit/run';

@@ -1,5 +1,5 @@
 import { Tokenizer } from '@huggingface/tokenizers';
-import { isHeldOut, readWordnet } from '@nlakit/dataset-wordnet';
+import { isHeldOut, readWordnet } from '@nlakit/wordnet';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createCorpusEncoder } from '../recipe/corpus-encoder.js';

@@ -1,10 +1,6 @@
 import type { RandomStream, Tokenizer } from '@nlakit/core';
-import { excerptsOf, type Excerpt } from './excerpts.js';
-import { isHeldOut } from './held-out.js';
-import { topicOf, topics, type Topic } from './lexicographer-files.js';
+import { excerptsOf, isHeldOut, topicOf, topics, type Excerpt, type Synset, type Topic, type WordNet } from '@nlakit/wordnet';
 import type { WordnetDatasetOptions } from './options.js';
-import type { WordNet } from './read-wordnet.js';
-import type { Synset } from './synset.js';
 
 /** A row before its activation has been read. */
 export interface ChosenRow {

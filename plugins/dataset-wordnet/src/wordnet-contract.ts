@@ -1,6 +1,6 @@
 import type { DatasetContext, NlaContract, Tokenizer } from '@nlakit/core';
 import { arPromptIds, avPromptIds, checkContract, findMarker } from '@nlakit/sidecar';
-import { writeExplanation } from './explanation.js';
+import { writeExplanation } from '@nlakit/wordnet';
 
 /** The prompts: no instruction, only tags. With one token a tag, the AV prompt of the bundled model is four tokens long. */
 export const wordnetTemplates = {

@@ -5,23 +5,11 @@ import { join } from 'node:path';
 import { blockOutput } from '@nlakit/core';
 import type { DatasetContext, DatasetEvent, Injector, NlaRow, PluginContext, SplitName } from '@nlakit/core';
 import { tf } from '@nlakit/ops';
+import { isHeldOut, readWordnet, topics, wordTokens, writeExplanation, type ExplanationFields, type WordNet } from '@nlakit/wordnet';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createSeedStreams } from '../../../packages/run/src/seed-streams.js';
 import { fakeModel } from './__fixtures__/fake-model.js';
-import {
-  createWordnetDataset,
-  isHeldOut,
-  optionsSchema,
-  plugin,
-  readWordnet,
-  topics,
-  wordnetContract,
-  wordTokens,
-  writeExplanation,
-  type ExplanationFields,
-  type WordNet,
-  type WordnetDatasetOptions,
-} from './index.js';
+import { createWordnetDataset, optionsSchema, plugin, wordnetContract, type WordnetDatasetOptions } from './index.js';
 
 const layer = 1;
 /** All nouns. */

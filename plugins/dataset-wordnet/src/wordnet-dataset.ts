@@ -3,13 +3,11 @@ import type { Dataset, DatasetContext, DatasetEvent, NlaContract, NlaRow, SeedSt
 import { describeDataset, openSplit, splitFile, writeSplit } from '@nlakit/dataset';
 import type { SplitSidecar } from '@nlakit/dataset';
 import { contractFields, datasetSidecarPath } from '@nlakit/sidecar';
+import { readWordnet, topics, wordnetVersion, writeExplanation, type WordNet } from '@nlakit/wordnet';
 import { chooseRows, divideRows, type ChosenRow, type ChosenRows } from './choose-rows.js';
-import { writeExplanation } from './explanation.js';
-import { topics } from './lexicographer-files.js';
 import type { WordnetDatasetOptions } from './options.js';
-import { openIfMade, originKey, originOf, wordnetVersion, type Origin } from './origin.js';
+import { openIfMade, originKey, originOf, type Origin } from './origin.js';
 import { readActivations, type Reading } from './read-activations.js';
-import { readWordnet, type WordNet } from './read-wordnet.js';
 import { wordnetContract } from './wordnet-contract.js';
 
 const splitNames: readonly SplitName[] = ['avSft', 'arSft', 'heldOut'];

