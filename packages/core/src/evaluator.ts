@@ -1,5 +1,6 @@
 import type { Dataset } from './dataset.js';
 import type { Figures, JsonValue, Logger, Warning } from './events.js';
+import type { FigureFormat } from './figure-format.js';
 import type { Injector } from './injector.js';
 import type { Model } from './model.js';
 import type { SeedStreams } from './random.js';
@@ -27,6 +28,17 @@ export interface EvaluateContext {
   readonly log: Logger;
 }
 
+/** How tables show one figure of a headline. */
+export interface HeadlineColumn {
+  /** Its name in the headline. */
+  readonly figure: string;
+  /** What people read: `AV_OUT − SHUFFLED`. */
+  readonly label: string;
+  readonly format?: FigureFormat;
+  /** Names of the figures that are the ends of its 95 % interval; they are shown with it. */
+  readonly interval?: readonly [low: string, high: string];
+}
+
 /** Rows as measured, never truncated, and what they add up to. Every number of `summary` can be recomputed from `rows`. */
 export interface Evaluation {
   readonly evaluator: string;
@@ -37,6 +49,11 @@ export interface Evaluation {
   readonly summary: Readonly<Record<string, JsonValue>>;
   /** The few figures a table or card shows. */
   readonly headline: Figures;
+  /**
+   * How tables show the headline, in their order: whoever prints it need not know the evaluator. Figures that no column names are not
+   * shown; without columns every figure is, under its own name.
+   */
+  readonly columns?: readonly HeadlineColumn[];
   readonly provenance: Readonly<Record<string, JsonValue>>;
   readonly warnings: readonly Warning[];
 }

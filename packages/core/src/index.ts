@@ -13,5 +13,6 @@ export * from './injector.js';
 export * from './dataset.js';
 export * from './labeler.js';
 export * from './trainer.js';
+export * from './figure-format.js';
 export * from './evaluator.js';
 export * from './publisher.js';

@@ -5,7 +5,7 @@ import { createSeedStreams } from '@nlakit/run';
 import { describe, expect, it } from 'vitest';
 import { chooseClasses } from './choose-classes.js';
 import { documentFolds } from './folds.js';
-import { headlineOf, measureCeiling, optionsSchema, plugin, summarizeCeiling } from './index.js';
+import { headlineColumns, headlineOf, measureCeiling, optionsSchema, plugin, summarizeCeiling } from './index.js';
 import { siblingDocuments, storedRows } from './measure-ceiling.js';
 import { nearestRows, sharedLabel } from './nearest-rows.js';
 import { probeFolds, probeTransfer } from './probe.js';
@@ -152,6 +152,8 @@ describe('explanations that say everything', () => {
       expect(field.transfer.spaces['RAW']?.chance).toBeCloseTo(1 / field.classes.length, 1);
       expect(field.majority).toBeCloseTo(1 / field.classes.length, 12);
     }
+    const named = new Set(headlineColumns(summary).flatMap(({ figure, interval = [] }) => [figure, ...interval]));
+    expect([...named].filter((figure) => headline[figure] === undefined)).toEqual([]);
     expect(headline).toMatchObject({ n: 72, 'topic.raw': summary.fields['topic']?.transfer.spaces['RAW']?.value });
     // Chance is about 1 of 71 other rows.
     expect(summary.sameDocument?.spaces['RAW']?.chance).toBeLessThan(0.05);

@@ -2,7 +2,7 @@ import type { EvaluateContext, Evaluation, NlaRow, Warning } from '@nlakit/core'
 import { withEvaluation } from '@nlakit/nla/evaluation';
 import { measureCeiling, storedRows } from './measure-ceiling.js';
 import type { CeilingOptions } from './options.js';
-import { headlineOf, summarizeCeiling, type CeilingSummary } from './summary.js';
+import { headlineColumns, headlineOf, summarizeCeiling, type CeilingSummary } from './summary.js';
 
 /**
  * Measures what can be decoded from the activations of held-out rows, and how much of it from the reconstructions of one trajectory
@@ -25,6 +25,7 @@ export async function evaluateCeiling(
       rows: storedRows(measurement),
       summary,
       headline: headlineOf(summary),
+      columns: headlineColumns(summary),
       provenance: {
         ...parts.provenance,
         decoding: { method: 'greedy', maxNewTokens: options.maxNewTokens },

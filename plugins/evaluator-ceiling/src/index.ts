@@ -4,7 +4,7 @@ export { optionsSchema } from './options.js';
 export type { CeilingOptions } from './options.js';
 export { measureCeiling } from './measure-ceiling.js';
 export type { CeilingMeasurement, MeasureCeilingParts, MeasuredField, Predictions } from './measure-ceiling.js';
-export { headlineOf, summarizeCeiling } from './summary.js';
+export { headlineColumns, headlineOf, summarizeCeiling } from './summary.js';
 export type { Accuracy, CeilingSummary, DecodingSummary, FieldSummary } from './summary.js';
 export { SPACE_MEANINGS, SPACES } from './spaces.js';
 export type { Space, SpaceName } from './spaces.js';

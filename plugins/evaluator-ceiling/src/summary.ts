@@ -1,4 +1,4 @@
-import type { Figures, JsonValue, SeedStreams } from '@nlakit/core';
+import type { Figures, HeadlineColumn, JsonValue, SeedStreams } from '@nlakit/core';
 import { bootstrapMean, bootstrapStatistic, documentPermutation, mean, pairedEffect, permutationNull } from '@nlakit/metrics';
 import { storedEffect, type StoredEffect } from '@nlakit/nla/evaluation';
 import { documentNumbers, siblingDocuments, type CeilingMeasurement, type MeasuredField, type Predictions } from './measure-ceiling.js';
@@ -182,4 +182,28 @@ export function headlineOf(summary: CeilingSummary): Figures {
   return Object.fromEntries(
     Object.entries(figures).filter((entry): entry is [string, number] => typeof entry[1] === 'number' && Number.isFinite(entry[1])),
   );
+}
+
+/** How tables show {@link headlineOf}: for each field what is decoded from raw vectors, from reconstructions, and what of it survives. */
+export function headlineColumns({ fields }: CeilingSummary): readonly HeadlineColumn[] {
+  return [
+    { figure: 'n', label: 'rows', format: 'count' },
+    { figure: 'cosine', label: 'cosine', format: 'number' },
+    ...Object.keys(fields).flatMap((field): HeadlineColumn[] => [
+      { figure: `${field}.raw`, label: `${field}, probe on activations`, format: 'share' },
+      { figure: `${field}.avOut`, label: `${field}, probe on reconstructions`, format: 'share' },
+      { figure: `${field}.chance`, label: `${field}, by chance`, format: 'share' },
+      {
+        figure: `${field}.survives`,
+        label: `${field}, share that survives`,
+        format: 'share',
+        interval: [`${field}.survivesLow`, `${field}.survivesHigh`],
+      },
+      { figure: `${field}.neighbourRaw`, label: `${field}, nearest activation`, format: 'share' },
+      { figure: `${field}.neighbourAvOut`, label: `${field}, nearest reconstruction`, format: 'share' },
+    ]),
+    { figure: 'document.raw', label: 'own document found first, activations', format: 'share' },
+    { figure: 'document.p', label: 'p of that', format: 'p' },
+    { figure: 'document.avOut', label: 'own document found first, reconstructions', format: 'share' },
+  ];
 }

@@ -9,7 +9,7 @@ import type { H5Options } from './options.js';
 import { readingTokens } from './reading-tokens.js';
 import { recordInjections } from './record-injections.js';
 import { storedRows } from './stored-row.js';
-import { headlineOf, summarizeH5 } from './summary.js';
+import { HEADLINE_COLUMNS, headlineOf, summarizeH5 } from './summary.js';
 
 /** Who measured. */
 export interface EvaluatorIdentity {
@@ -50,6 +50,7 @@ export async function evaluateH5(context: EvaluateContext, options: H5Options, i
       rows: stored,
       summary,
       headline: headlineOf(summary),
+      columns: HEADLINE_COLUMNS,
       provenance: {
         ...provenance,
         injectedNorms: injections.norms === null ? null : { ...injections.norms },

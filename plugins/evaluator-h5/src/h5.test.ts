@@ -3,7 +3,7 @@ import { createSeedStreams } from '@nlakit/run';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { goodAv, options, output, readText, rows, run } from './__fixtures__/small-world.js';
-import { DEFAULT_FORM, explanationForm, optionsSchema, plugin } from './index.js';
+import { DEFAULT_FORM, explanationForm, HEADLINE_COLUMNS, optionsSchema, plugin } from './index.js';
 import { swapsOf } from './options.js';
 import { sameTokenPartners } from './same-token-partners.js';
 
@@ -19,6 +19,8 @@ describe('an AV that reads its vector and an AR that reads its text', () => {
     expect(summary.differences.SWAP_LAST?.value).toBeGreaterThan(summary.differences.SWAP_TOPIC?.value ?? NaN);
     expect(summary.goldDifferences.GOLD_SWAP_TOPIC?.low).toBeGreaterThan(0);
     expect(headline).toMatchObject({ n: 100, avOut: summary.conditions.AV_OUT?.cosine.value, low: summary.differences.SHUFFLED?.low });
+    const named = new Set(HEADLINE_COLUMNS.flatMap(({ figure, interval = [] }) => [figure, ...interval]));
+    expect([...named].filter((figure) => headline[figure] === undefined)).toEqual([]);
     expect(headline.topicAccuracy).toBeGreaterThan(0.8);
     expect(headline.retrievalAccuracy).toBeLessThanOrEqual(1);
     expect(Object.keys(summary.conditions)).toEqual([

@@ -16,5 +16,5 @@ export type { PublishedFigures } from './published-figures.js';
 export type { InjectionRecord } from './record-injections.js';
 export { storedRowSchema } from './stored-row.js';
 export type { StoredRow } from './stored-row.js';
-export { headlineOf, summarizeH5 } from './summary.js';
+export { HEADLINE_COLUMNS, headlineOf, summarizeH5 } from './summary.js';
 export type { ConditionSummary, DifferenceSummary, H5Summary, IntervalSummary } from './summary.js';

@@ -1,4 +1,4 @@
-import type { Figures, JsonValue, SeedStreams } from '@nlakit/core';
+import type { Figures, HeadlineColumn, JsonValue, SeedStreams } from '@nlakit/core';
 import {
   bootstrapMeanIntervals,
   constantFveNrm,
@@ -220,6 +220,7 @@ export function headlineOf(summary: H5Summary): Figures {
     goldFve: conditions.GOLD?.fveNrm,
     rho: summary.baselines.rho,
     extractionRate: asNumber(summary.outputs.extractionRate),
+    emptyRate: asNumber(summary.outputs.emptyRate),
     uniqueTexts: asNumber(summary.outputs.uniqueTexts),
     retrievalAccuracy: asNumber(summary.retrieval.accuracy),
     ...Object.fromEntries(Object.entries(summary.fieldAccuracy).map(([name, { value }]) => [`${name}Accuracy`, value])),
@@ -228,6 +229,27 @@ export function headlineOf(summary: H5Summary): Figures {
     Object.entries(figures).filter((entry): entry is [string, number] => typeof entry[1] === 'number' && Number.isFinite(entry[1])),
   );
 }
+
+/** How tables show {@link headlineOf}: the cosines with the constant they must be compared with, then the effects. */
+export const HEADLINE_COLUMNS: readonly HeadlineColumn[] = [
+  { figure: 'n', label: 'rows', format: 'count' },
+  { figure: 'avOut', label: 'AV_OUT', format: 'number' },
+  { figure: 'gold', label: 'GOLD', format: 'number' },
+  { figure: 'shuffled', label: 'SHUFFLED', format: 'number' },
+  { figure: 'empty', label: 'EMPTY', format: 'number' },
+  { figure: 'mean', label: 'MEAN', format: 'number' },
+  { figure: 'rho', label: 'ρ', format: 'number' },
+  { figure: 'fve', label: 'fve_nrm', format: 'number' },
+  { figure: 'difference', label: 'AV_OUT − SHUFFLED', format: 'difference', interval: ['low', 'high'] },
+  {
+    figure: 'sameTokenDifference',
+    label: 'AV_OUT − SHUFFLED_SAME_TOKEN',
+    format: 'difference',
+    interval: ['sameTokenDifferenceLow', 'sameTokenDifferenceHigh'],
+  },
+  { figure: 'meanDifference', label: 'AV_OUT − MEAN', format: 'difference', interval: ['meanDifferenceLow', 'meanDifferenceHigh'] },
+  { figure: 'emptyRate', label: 'empty', format: 'share' },
+];
 
 function outputFigures({ rows }: Measurement): Readonly<Record<string, JsonValue>> {
   const extracted = rows.filter(({ output }) => output.explanation !== null);

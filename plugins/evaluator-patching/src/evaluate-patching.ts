@@ -2,7 +2,7 @@ import type { EvaluateContext, Evaluation, Warning } from '@nlakit/core';
 import { withEvaluation } from '@nlakit/nla/evaluation';
 import { measurePatching, storedRow } from './measure-patching.js';
 import type { PatchingOptions } from './options.js';
-import { headlineOf, summarizePatching, type PatchingSummary } from './summary.js';
+import { HEADLINE_COLUMNS, headlineOf, summarizePatching, type PatchingSummary } from './summary.js';
 
 /** Nats that the row's own vector may cost when it is put back. */
 const storageCost = 0.01;
@@ -29,6 +29,7 @@ export async function evaluatePatching(
       rows: measurement.rows.map(storedRow),
       summary,
       headline: headlineOf(summary),
+      columns: HEADLINE_COLUMNS,
       provenance: {
         ...parts.provenance,
         decoding: { method: 'greedy', maxNewTokens: options.maxNewTokens },

@@ -10,5 +10,5 @@ export { patchedPass } from './patched-pass.js';
 export type { PatchedBatch } from './patched-pass.js';
 export { measurePatching } from './measure-patching.js';
 export type { MeasurePatchingParts, PatchedRow, PatchingMeasurement } from './measure-patching.js';
-export { headlineOf, summarizePatching } from './summary.js';
+export { HEADLINE_COLUMNS, headlineOf, summarizePatching } from './summary.js';
 export type { PatchedCondition, PatchingSummary } from './summary.js';

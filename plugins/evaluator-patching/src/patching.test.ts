@@ -5,7 +5,16 @@ import type { Explanation } from '@nlakit/nla';
 import { tf } from '@nlakit/ops';
 import { createSeedStreams } from '@nlakit/run';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { findPatchPoint, headlineOf, measurePatching, optionsSchema, patchedPass, plugin, summarizePatching } from './index.js';
+import {
+  findPatchPoint,
+  HEADLINE_COLUMNS,
+  headlineOf,
+  measurePatching,
+  optionsSchema,
+  patchedPass,
+  plugin,
+  summarizePatching,
+} from './index.js';
 import { storedRow } from './measure-patching.js';
 
 const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, progress: () => undefined };
@@ -206,6 +215,8 @@ describe('explanations from which the vector can be read', () => {
       expect(summary.saved[name]?.p).toBeLessThan(0.01);
     }
     expect(summary.patched['MEAN']?.recovered?.value).toBeCloseTo(0, 12);
+    const named = new Set(HEADLINE_COLUMNS.flatMap(({ figure, interval = [] }) => [figure, ...interval]));
+    expect([...named].filter((figure) => headline[figure] === undefined)).toEqual([]);
     expect(headline).toMatchObject({ n: 40, saved: summary.saved['SHUFFLED']?.value });
     expect(summary.cosine.value).toBeCloseTo(1, 6);
   });

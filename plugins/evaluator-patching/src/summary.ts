@@ -1,4 +1,4 @@
-import type { Figures, JsonValue, SeedStreams } from '@nlakit/core';
+import type { Figures, HeadlineColumn, JsonValue, SeedStreams } from '@nlakit/core';
 import { bootstrapMean, bootstrapStatistic, mean, median, pairedEffect, wilsonInterval } from '@nlakit/metrics';
 import { storedEffect, type StoredEffect } from '@nlakit/nla/evaluation';
 import { CONDITION_MEANINGS, type ConditionName } from './conditions.js';
@@ -118,3 +118,21 @@ export function headlineOf({ n, patched, saved, cosine }: PatchingSummary): Figu
     Object.entries(figures).filter((entry): entry is [string, number] => entry[1] !== undefined && Number.isFinite(entry[1])),
   );
 }
+
+/** How tables show {@link headlineOf}: what each patch costs in nats, then how much of the damage the explanation saves. */
+export const HEADLINE_COLUMNS: readonly HeadlineColumn[] = [
+  { figure: 'n', label: 'rows', format: 'count' },
+  { figure: 'avOut', label: 'KL with AV_OUT, nats', format: 'number' },
+  { figure: 'gold', label: 'KL with GOLD', format: 'number' },
+  { figure: 'shuffled', label: 'KL with SHUFFLED', format: 'number' },
+  { figure: 'mean', label: 'KL with MEAN', format: 'number' },
+  { figure: 'zero', label: 'KL with ZERO', format: 'number' },
+  { figure: 'original', label: 'KL with ORIGINAL', format: 'number' },
+  { figure: 'saved', label: 'KL saved over SHUFFLED', format: 'difference', interval: ['low', 'high'] },
+  { figure: 'p', label: 'p', format: 'p' },
+  { figure: 'savedOverMean', label: 'KL saved over MEAN', format: 'difference' },
+  { figure: 'recovered', label: 'share recovered, AV_OUT', format: 'share', interval: ['recoveredLow', 'recoveredHigh'] },
+  { figure: 'goldRecovered', label: 'share recovered, GOLD', format: 'share' },
+  { figure: 'sameToken', label: 'same next token', format: 'share' },
+  { figure: 'cosine', label: 'cosine', format: 'number' },
+];

@@ -3,7 +3,7 @@ import { withEvaluation } from '@nlakit/nla/evaluation';
 import type { Extensions } from './extensions.js';
 import { measureRetrieval, storedRows } from './measure-retrieval.js';
 import type { RetrievalOptions } from './options.js';
-import { headlineOf, summarizeMeasurement, type RetrievalSummary } from './summary.js';
+import { headlineColumns, headlineOf, summarizeMeasurement, type RetrievalSummary } from './summary.js';
 
 /**
  * Measures what one trajectory step's explanations say about their own rows. Everything is read from disk, through the sidecars.
@@ -25,6 +25,7 @@ export async function evaluateRetrieval(
       rows: storedRows(measurement),
       summary,
       headline: headlineOf(summary),
+      columns: headlineColumns(summary),
       provenance: {
         ...parts.provenance,
         decoding: { method: 'greedy', maxNewTokens: options.maxNewTokens },

@@ -4,7 +4,7 @@ export { optionsSchema } from './options.js';
 export type { RetrievalOptions } from './options.js';
 export { measureRetrieval } from './measure-retrieval.js';
 export type { MeasuredVariant, MeasureRetrievalParts, RetrievalMeasurement } from './measure-retrieval.js';
-export { headlineOf, summarizeMeasurement } from './summary.js';
+export { headlineColumns, headlineOf, summarizeMeasurement } from './summary.js';
 export type { RetrievalSummary, RetrievalSummaryTable, TransformSummary } from './summary.js';
 export type { TextTransform, TextVariant, TransformContext } from './text-transform.js';
 export type { Paraphraser } from './built-in-transforms.js';

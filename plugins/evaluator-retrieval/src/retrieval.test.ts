@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { dropClaim, emptyTransform, shuffleWords } from './built-in-transforms.js';
 import type { Extensions } from './extensions.js';
-import { headlineOf, measureRetrieval, optionsSchema, plugin, summarizeMeasurement } from './index.js';
+import { headlineColumns, headlineOf, measureRetrieval, optionsSchema, plugin, summarizeMeasurement } from './index.js';
 import { storedRows } from './measure-retrieval.js';
 import { hitWithin, meanRank, rankCandidates, rankPercentile, reciprocalRank } from './rank-candidates.js';
 import { scoreRetrieval } from './score-retrieval.js';
@@ -149,6 +149,8 @@ describe('an AV that says what its row is about', () => {
       expect(statistics.top1?.chance).toBeLessThan(0.05);
     }
     expect(summary.template).toEqual({ words: ['colour', 'thing'], labels: ['colour', 'thing'], emptyWithout: 0 });
+    const named = new Set(headlineColumns(summary).flatMap(({ figure, interval = [] }) => [figure, ...interval]));
+    expect([...named].filter((figure) => headline[figure] === undefined)).toEqual([]);
     expect(headline).toMatchObject({ n: 60, distinct: 60, goldTop1: 1 });
     expect(summary.diversity.band).toBe('fine');
   });

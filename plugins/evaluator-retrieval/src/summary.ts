@@ -1,4 +1,4 @@
-import type { Figures, JsonValue, SeedStreams } from '@nlakit/core';
+import type { Figures, HeadlineColumn, JsonValue, SeedStreams } from '@nlakit/core';
 import { bootstrapMean, effectOf, fveNrm, holm, mean, type ConstantBaselines } from '@nlakit/metrics';
 import { storedEffect, type StoredEffect } from '@nlakit/nla/evaluation';
 import { measureDiversity, type Diversity } from './diversity.js';
@@ -169,6 +169,36 @@ export function headlineOf(summary: RetrievalSummary): Figures {
   return Object.fromEntries(
     Object.entries(figures).filter((entry): entry is [string, number] => typeof entry[1] === 'number' && Number.isFinite(entry[1])),
   );
+}
+
+/** How tables show {@link headlineOf}: row and document retrieval from the texts alone, its controls, and how varied the texts are. */
+export function headlineColumns(summary: RetrievalSummary): readonly HeadlineColumn[] {
+  return [
+    { figure: 'n', label: 'rows', format: 'count' },
+    { figure: 'top1', label: 'own row found first', format: 'share' },
+    { figure: 'top1Chance', label: 'by chance', format: 'share' },
+    { figure: 'top1P', label: 'p', format: 'p' },
+    { figure: 'percentile', label: 'rank percentile of the own row', format: 'share', interval: ['low', 'high'] },
+    { figure: 'p', label: 'p of the percentile', format: 'p' },
+    { figure: 'documentTop1', label: 'own document found first', format: 'share' },
+    { figure: 'barePercentile', label: 'percentile without the template', format: 'share' },
+    { figure: 'goldTop1', label: 'own row found first, GOLD', format: 'share' },
+    { figure: 'vectorTop1', label: 'own row found first, by reconstruction', format: 'share' },
+    { figure: 'vectorP', label: 'p of that', format: 'p' },
+    { figure: 'margin', label: 'margin of cosines', format: 'difference' },
+    { figure: 'distinct', label: 'distinct explanations', format: 'count' },
+    { figure: 'mostFrequentShare', label: 'share of the most frequent', format: 'share' },
+    { figure: 'selfSimilarity', label: 'similarity between rows', format: 'number' },
+    { figure: 'evenness', label: 'evenness', format: 'number' },
+    { figure: 'cosine', label: 'cosine', format: 'number' },
+    { figure: 'rho', label: 'ρ', format: 'number' },
+    { figure: 'fve', label: 'fve_nrm', format: 'number' },
+    ...Object.keys(summary.transforms).map((name): HeadlineColumn => ({
+      figure: `drop.${name}`,
+      label: `cosine lost by: ${name}`,
+      format: 'difference',
+    })),
+  ];
 }
 
 function finite(value: number): number | null {
