@@ -24,6 +24,8 @@ export interface NlaRow {
   readonly rawTokens: number;
   /** Named parts of the explanation, where it was written by rule: `{ topic: 'animal', last: 'the' }`. */
   readonly fields?: Readonly<Record<string, string>>;
+  /** Who wrote the explanation: a model, a rule, a person. */
+  readonly labeler?: string;
 }
 
 /** One split, opened. */

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { parquetMetadata, parquetReadObjects, parquetSchema } from 'hyparquet';
 import { parquetWriteFile } from 'hyparquet-writer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { goldenFile, goldenRows, goldenSidecar } from './__fixtures__/golden.js';
 import { describeDataset, openSplit, splitFile, tagExplanation, untagExplanation, writeSplit } from './index.js';
 import type { SplitSidecar } from './index.js';
 
@@ -119,7 +120,7 @@ it('writes the columns that kitft reads', async () => {
   const [record] = await parquetReadObjects({ file: buffer });
   expect(record).toMatchObject({
     prompt: [{ role: 'user', content: '<concept><INJECT></concept>' }],
-    response: '<explanation>topic: t0. a kind of "thing".</explanation>',
+    response: '<explanation>\ntopic: t0. a kind of "thing".\n</explanation>',
     activation_layer: 5n,
     n_raw_tokens: 1n,
   });
@@ -128,12 +129,19 @@ it('writes the columns that kitft reads', async () => {
   expect(arRecord?.prompt).toBe('<explanation>topic: t0. a kind of "thing".</explanation><concept>');
 });
 
+it('writes the same bytes as ever, which pyarrow reads', async () => {
+  const { file } = await writeSplit(folder, 'avSft', goldenRows, goldenSidecar);
+  expect((await readFile(file)).equals(await readFile(goldenFile))).toBe(true);
+  const [first, second] = await (await openSplit(file)).rows([0, 1]);
+  expect([first, second]).toEqual(goldenRows.slice(0, 2));
+});
+
 it('reads files of kitft', async () => {
   const file = join(folder, 'av_sft.parquet');
   parquetWriteFile({
     filename: file,
     columnData: [
-      { name: 'prompt', data: [[{ role: 'user', content: 'see <INJECT>' }]] },
+      { name: 'prompt', data: [[{ role: 'user', content: '<concept><INJECT></concept>' }]] },
       { name: 'response', data: ['<explanation>\nsome text\n</explanation>'] },
       { name: 'activation_vector', data: [[1.5, -2.5]] },
       { name: 'n_raw_tokens', data: [60n] },

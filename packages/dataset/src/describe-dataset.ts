@@ -4,7 +4,7 @@ import { NlaError } from '@nlakit/core';
 import type { DatasetDescription, JsonValue, NlaContract, SplitName } from '@nlakit/core';
 import { contractDifferences, contractOf, datasetSidecarPath, readSidecar } from '@nlakit/sidecar';
 import type { DatasetSidecar } from '@nlakit/sidecar';
-import { splitFile } from './write-split.js';
+import { splitFile } from './write-rows.js';
 
 const splitNames: readonly SplitName[] = ['avSft', 'arSft', 'heldOut'];
 

@@ -1,8 +1,8 @@
 import { EXPLANATION_PLACEHOLDER } from '@nlakit/sidecar';
 
-/** The AV's target for an explanation, without the end-of-sequence token. */
+/** An explanation as the column `response` holds it: tagged, on lines of its own, as upstream's files have it. */
 export function tagExplanation(explanation: string): string {
-  return `<explanation>${explanation}</explanation>`;
+  return `<explanation>\n${explanation}\n</explanation>`;
 }
 
 /** The first tagged explanation in a text, trimmed; undefined if there is none. The AR never sees the tags or the newlines around it. */

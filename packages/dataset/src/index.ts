@@ -1,7 +1,10 @@
-export { SPLIT_FILES, SPLIT_STAGES } from './columns.js';
-export { splitFile, writeSplit } from './write-split.js';
-export type { SplitSidecar, WrittenSplit } from './write-split.js';
-export { hashFile, openSplit } from './open-split.js';
-export type { ParquetSplit } from './open-split.js';
+export { columnsOf, PROMPT_SLOT, SPLIT_FILES, SPLIT_STAGES } from './columns.js';
+export type { DataStage } from './columns.js';
+export { splitFile, writeRows, writeSplit } from './write-rows.js';
+export type { SplitSidecar, WrittenSplit } from './write-rows.js';
+export { openTable } from './open-table.js';
+export type { Table, TableRows, TableSegment } from './open-table.js';
+export { hashFile, openSplit, readDatasetSidecar, splitOf } from './open-split.js';
+export type { OpenSplitOptions, ParquetSplit } from './open-split.js';
 export { describeDataset, describeFiles } from './describe-dataset.js';
 export { tagExplanation, untagExplanation } from './explanation-text.js';

@@ -12,8 +12,9 @@ export interface RecordPlace {
   readonly split: SplitName;
 }
 
-/** One parquet record as an NLA row, checked. `E_DATASET_VECTOR` or `E_DATASET_ROW` name the row. */
-export function parseRow(record: Readonly<Record<string, unknown>>, place: RecordPlace): NlaRow {
+/** One parquet record and its vector as an NLA row, checked. `E_DATASET_VECTOR` or `E_DATASET_ROW` name the row. */
+export function parseRow(record: Readonly<Record<string, unknown>>, vector: Float32Array, place: RecordPlace): NlaRow {
+  checkVector(vector, { row: place.index, dModel: place.sidecar.dModel, file: place.file });
   const documentId = text(record.doc_id);
   const rawTokens = Number(record.n_raw_tokens);
   if (documentId === undefined) throw rowError(place, 'doc_id is empty.');
@@ -23,24 +24,18 @@ export function parseRow(record: Readonly<Record<string, unknown>>, place: Recor
   const source = text(record.detokenized_text_truncated);
   const token = text(record.token);
   const fields = fieldsOf(record, place);
+  const labeler = text(record.labeler_model);
   return {
     id: text(record.row_id) ?? `${documentId}@${rawTokens}`,
     documentId,
-    vector: vectorOf(record.activation_vector, place),
+    vector,
     rawTokens,
     ...(explanation === undefined ? {} : { explanation }),
     ...(source === undefined ? {} : { text: source }),
     ...(token === undefined ? {} : { token }),
     ...(fields === undefined ? {} : { fields }),
+    ...(labeler === undefined ? {} : { labeler }),
   };
-}
-
-function vectorOf(value: unknown, place: RecordPlace): Float32Array {
-  const values = Array.isArray(value) || value instanceof Float32Array || value instanceof Float64Array ? value : undefined;
-  if (values === undefined) throw rowError(place, 'activation_vector is not a list of numbers.');
-  const vector = Float32Array.from(values as ArrayLike<number>, (item) => (typeof item === 'number' ? item : NaN));
-  checkVector(vector, { row: place.index, dModel: place.sidecar.dModel, file: place.file });
-  return vector;
 }
 
 function checkLayer(record: Readonly<Record<string, unknown>>, place: RecordPlace): void {
@@ -56,14 +51,15 @@ function explanationOf(record: Readonly<Record<string, unknown>>, place: RecordP
     if (explanation === undefined) throw rowError(place, 'The response holds no <explanation>…</explanation>.');
     return explanation;
   }
+  const labelled = text(record.api_explanation);
   const template = place.sidecar.templates.ar;
-  const prompt = text(record.prompt);
+  const prompt = place.split === 'arSft' ? text(record.prompt) : undefined;
   if (prompt !== undefined && template !== null) {
     const explanation = explanationInPrompt(prompt, template);
     if (explanation === undefined) throw rowError(place, 'The prompt was not made from the AR template of the sidecar.');
     return explanation;
   }
-  const labelled = text(record.api_explanation);
+  if (prompt !== undefined && labelled === undefined) throw templateError(place);
   if (labelled === undefined && place.split !== 'heldOut') throw rowError(place, 'A training row needs an explanation.');
   return labelled;
 }
@@ -85,6 +81,16 @@ function fieldsOf(record: Readonly<Record<string, unknown>>, place: RecordPlace)
 /** Empty texts are texts: only what is not there is undefined. */
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+function templateError({ file, index }: RecordPlace): NlaError {
+  return new NlaError('E_DATASET_TEMPLATE', {
+    message: `Row ${index}: the explanation stands inside the prompt, and the AR template that would tell where is not known.`,
+    expected: 'prompt_templates.ar (or .critic) in the sidecar',
+    fix: 'Name the release the data belongs to (option preset), or the template (option arTemplate, a file).',
+    file,
+    kind: 'input',
+  });
 }
 
 function rowError(place: RecordPlace, message: string): NlaError {
