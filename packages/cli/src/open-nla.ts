@@ -1,55 +1,60 @@
 import { join, resolve } from 'node:path';
 import { NlaError, type Injector, type Model } from '@nlakit/core';
 import { openReconstructor, openVerbalizer, readModelSidecar, type Reconstructor, type Verbalizer } from '@nlakit/nla';
-import { createRunParts, preparePlugin, reopenSession, runLayout, stepsOf, type PluginSlot, type Role, type RunLayout } from '@nlakit/run';
-import type { ModelSidecar } from '@nlakit/sidecar';
-import { exists } from './exists.js';
-import { overridesOf, runTarget, usage, type CommandContext } from './command-context.js';
+import { createRunParts, preparePlugin, reopenSession, type PluginSlot } from '@nlakit/run';
+import { SIDECAR_FILE, type ContractSupplement, type ModelSidecar } from '@nlakit/sidecar';
+import { overridesOf, type CommandContext } from './command-context.js';
+import { locateNla, type NlaReference } from './locate-nla.js';
 
-/** A verbalizer and a reconstructor with the model they share. */
+/** A verbalizer, with its reconstructor where there is one, and the model they share. */
 export interface OpenedNla {
   readonly model: Model;
   readonly verbalizer: Verbalizer;
-  readonly reconstructor: Reconstructor;
-  readonly step: number;
-  readonly reconstructorStep: number;
+  readonly reconstructor: Reconstructor | undefined;
+  /** Null where the name of its folder states none. */
+  readonly step: number | null;
+  readonly reconstructorStep: number | null;
   dispose(): Promise<void>;
 }
 
+/** What opening an NLA can be told. */
+export interface OpenNlaOptions extends NlaReference {
+  /** Where the base model lies, if not where the run or the sidecar says. */
+  readonly source?: string;
+  /** What an incomplete published sidecar leaves out. */
+  readonly supplement?: ContractSupplement;
+}
+
 /**
- * Opens an NLA from a run, from a published trajectory (the same folders without `run.json`), or from one step folder of either; the
- * newest steps unless one is named. A run says itself how its model was loaded; of a published one the sidecars say it, and `source`
- * where the base model lies.
+ * Opens an NLA from wherever {@link locateNla} finds it. A run says itself how its model was loaded; of a published one the sidecars say
+ * it, and `source` where the base model lies.
  */
-export async function openNla(context: CommandContext, folder: string, source?: string): Promise<OpenedNla> {
+export async function openNla(context: CommandContext, target: string, options: OpenNlaOptions = {}): Promise<OpenedNla> {
   const { io, host, log } = context;
-  const target = await runTarget(folder, context);
-  if (target.role === 'ar') throw usage('The folder', folder, 'a run folder, a published trajectory, or a step of one');
-  const layout = runLayout(target.runFolder);
-  const isRun = await exists(layout.runFile);
-  if (!isRun && (await stepsOf(layout.checkpoints('av'))).length === 0) {
-    throw new NlaError('E_RUN_MISSING', {
-      message: 'This is neither a run nor a published trajectory.',
-      file: target.runFolder,
-      found: 'no run.json, and no step folder below trajectory/',
-      expected: 'a folder made by `nla run` or `nla publish`, or a step folder in one',
-      kind: 'input',
-    });
-  }
-  const step = target.step ?? (await newestStep(layout, 'av'));
-  const reconstructorStep = await newestStep(layout, 'ar');
-  const stepFolder = layout.checkpoint('av', step);
-  const parts = isRun
-    ? await partsOfRun(context, target.runFolder, source)
-    : await partsOfRelease(context, await readModelSidecar(join(stepFolder, 'nla_meta.yaml'), 'av'), source);
+  const { source, supplement } = options;
+  const place = await locateNla(context, target, options);
+  const stepFolder = place.verbalizer.folder;
+  const supplemented = supplement === undefined ? {} : { supplement };
+  const parts =
+    place.runFolder === undefined
+      ? await partsOfRelease(context, await readModelSidecar(join(stepFolder, SIDECAR_FILE), 'av'), source)
+      : await partsOfRun(context, place.runFolder, source);
   try {
     const model = await parts.model();
-    const verbalizer = await openVerbalizer({ folder: stepFolder, model, injector: await parts.injector() });
-    const reconstructor = await openReconstructor({ folder: layout.checkpoint('ar', reconstructorStep), model });
-    for (const { code, message } of [...verbalizer.warnings, ...reconstructor.warnings]) log.warn(`${code}: ${message}`);
+    const verbalizer = await openVerbalizer({ folder: stepFolder, model, injector: await parts.injector(), ...supplemented });
+    const reconstructor =
+      place.reconstructor === undefined
+        ? undefined
+        : await openReconstructor({ folder: place.reconstructor.folder, model, ...supplemented });
+    for (const { code, message } of [...verbalizer.warnings, ...(reconstructor?.warnings ?? [])]) log.warn(`${code}: ${message}`);
     const trainedOn = verbalizer.sidecar.training?.['base_model_fingerprint'];
     // A run holds itself to its model. Here the same weights may come in other files, so another fingerprint is no proof.
-    if (!isRun && typeof trainedOn === 'string' && model.spec.fingerprint !== undefined && trainedOn !== model.spec.fingerprint) {
+    if (
+      place.runFolder === undefined &&
+      typeof trainedOn === 'string' &&
+      model.spec.fingerprint !== undefined &&
+      trainedOn !== model.spec.fingerprint
+    ) {
       log.warn(
         `W_MODEL_CHANGED: ${model.spec.name} lies here in other files than those this NLA was trained on. With other weights its explanations mean nothing.`,
       );
@@ -58,10 +63,10 @@ export async function openNla(context: CommandContext, folder: string, source?: 
       model,
       verbalizer,
       reconstructor,
-      step,
-      reconstructorStep,
+      step: place.verbalizer.step,
+      reconstructorStep: place.reconstructor?.step ?? null,
       async dispose() {
-        reconstructor.dispose();
+        reconstructor?.dispose();
         verbalizer.dispose();
         await parts.dispose();
       },
@@ -128,15 +133,4 @@ function quantizerOf(sidecar: ModelSidecar, bundled: readonly string[]): PluginS
 
 function sourceFrom(cwd: string, source: string): string {
   return source.startsWith('.') ? resolve(cwd, source) : source;
-}
-
-async function newestStep(layout: RunLayout, role: Role): Promise<number> {
-  const step = (await stepsOf(layout.checkpoints(role))).at(-1);
-  if (step !== undefined) return step;
-  throw new NlaError('E_STEP_MISSING', {
-    message: `There is no ${role.toUpperCase()} checkpoint here yet.`,
-    file: layout.checkpoints(role),
-    fix: `Train it: nla train <config> --role ${role}.`,
-    kind: 'input',
-  });
 }

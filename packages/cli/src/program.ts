@@ -90,13 +90,21 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--steps <list>', 'steps to measure: 50,100')
     .action(action(async () => (await import('./commands/eval.js')).evaluate));
   common(
-    program.command('explain <folder>').description('activation -> explanation -> reconstruction, from a run or a published trajectory'),
+    program
+      .command('explain <nla>')
+      .description('activation -> explanation -> reconstruction, from a run, a published trajectory, or owner/name[@revision] on the Hub'),
   )
     .option('--text <text>', 'read the activation in this text')
     .option('--position <p>', 'token position in the text, from 0 (default: the last)')
     .option('--vector <file#name>', 'take the activation from a safetensors file')
     .option('--model <source>', 'where the base model lies, if not where the run or the sidecar says')
     .option('--max-new <n>', 'most tokens to write', '160')
+    .option('--subfolder <folder>', 'folder of the adapter in the repository, e.g. trajectory/step_000050 (default: the newest)')
+    .option('--revision <revision>', 'branch, tag or commit on the Hub (default: main)')
+    .option('--ar <reconstructor>', 'folder, or owner/name[@revision][:subfolder], where none lies beside the verbalizer')
+    .option('--av-template <file>', 'AV prompt, for a published sidecar that lacks it')
+    .option('--ar-template <file>', 'AR prompt, for a published sidecar that lacks it')
+    .option('--injection-char <char>', 'marker, for a published sidecar that lacks it')
     .action(action(async () => (await import('./commands/explain.js')).explain));
   common(program.command('report <run>').description('write card, figures and HTML'))
     .option('--tensorboard [folder]', 'write TensorBoard event files instead (default: tensorboard/ in the run folder)')

@@ -17,7 +17,7 @@ export interface Selection {
 const documents = /^(readme(\.md)?|(licen[cs]e|notice|copying|use_policy|usage_policy|terms)([-_.].*)?)$/i;
 const modelFiles =
   /^(config\.json|generation_config\.json|model\.safetensors|model-\d+-of-\d+\.safetensors|model\.safetensors\.index\.json|tokenizer\.(json|model)|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.(json|txt)|merges\.txt|chat_template\.(jinja|json)|additional_chat_templates\/[^/]+\.jinja)$/;
-const adapterFiles = /^(adapter_config\.json|adapter_model\.safetensors|nla_meta\.yaml|value_head\.safetensors)$/;
+const adapterFiles = /^(adapter_config\.json|adapter_model\.safetensors|nla_meta\.yaml|value_head\.safetensors|linear_head\.pt)$/;
 const datasetFiles = /\.(parquet|jsonl|nla_meta\.yaml)$|(^|\/)(nla_meta|dataset_infos?)\.(yaml|json)$/;
 const weights = /\.(safetensors|parquet|bin|gguf)$/;
 

@@ -2,7 +2,8 @@ import { appendFile, cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { startFakeHub } from '@nlakit/conformance/fake-hub';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCli } from '../index.js';
 
 const bundledModel = join(dirname(createRequire(import.meta.url).resolve('@nlakit/tiny-gemma4/package.json')), 'model');
@@ -35,7 +36,7 @@ describe('nla explain', { tags: ['slow'], timeout: 180_000 }, () => {
     const made = await nla('run', 'nla.config.yaml', ...small.flatMap((value) => ['--set', value]));
     expect(made.error).not.toMatch(/\bE_/);
     expect(made.code).toBe(0);
-  });
+  }, 180_000);
 
   it('shows the token, the explanation, and the cosine beside what a constant reaches', async () => {
     const { code, out } = await nla('explain', 'runs/small', ...say.slice(0, -1));
@@ -61,6 +62,36 @@ describe('nla explain', { tags: ['slow'], timeout: 180_000 }, () => {
     }
     const first = await nla('explain', 'published/me/small/trajectory/step_000001', '--model', './model', ...say);
     expect(JSON.parse(first.out)).toMatchObject({ step: 1 });
+  });
+
+  it('says the same from the Hub, by revision and subfolder, and without a reconstructor only the words', async () => {
+    const token = `hf_${'d'.repeat(34)}`;
+    const hub = await startFakeHub({ tokens: { [token]: { user: 'me' } } });
+    for (const [name, value] of Object.entries({ HF_ENDPOINT: hub.url, HF_TOKEN: token, HF_HUB_CACHE: '', HF_HOME: join(folder, 'hf') })) {
+      vi.stubEnv(name, value);
+    }
+    try {
+      // The base model of this run is a folder, which nobody else has.
+      const base = ['--set', 'publisher.options.baseModel=me/base'];
+      const sent = await nla('publish', 'runs/small', '--to', 'huggingface', '--repo', 'me/small', ...base);
+      expect(sent.error).not.toMatch(/\bE_/);
+      const fromRun = JSON.parse((await nla('explain', 'runs/small', ...say)).out) as object;
+      const fromHub = await nla('explain', 'me/small', '--model', './model', ...say);
+      expect(JSON.parse(fromHub.out)).toEqual(fromRun);
+      const older = await nla('explain', 'me/small@step-000001', '--subfolder', 'trajectory/step_000001', '--model', './model', ...say);
+      expect(JSON.parse(older.out)).toMatchObject({ step: 1 });
+      await cp(join(folder, 'published/me/small/trajectory/step_000002'), join(folder, 'alone'), { recursive: true });
+      const alone = await nla('explain', 'alone', '--model', './model', ...say);
+      expect(JSON.parse(alone.out)).toMatchObject({ cos: null, step: null, reconstructorStep: null });
+      expect(alone.error).toContain('W_NO_RECONSTRUCTOR');
+      const paired = await nla('explain', 'alone', '--ar', 'me/small:reconstructor/step_000001', '--model', './model', ...say);
+      expect(JSON.parse(paired.out)).toMatchObject({ cos: (fromRun as { readonly cos: number }).cos, reconstructorStep: 1 });
+      const missing = await nla('explain', 'me/small', ...say);
+      expect(missing).toMatchObject({ code: 2, out: expect.stringContaining('nla pull me/base') });
+    } finally {
+      vi.unstubAllEnvs();
+      await hub.stop();
+    }
   });
 
   it('states the licence of the base model on the card', async () => {
