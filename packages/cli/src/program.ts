@@ -67,6 +67,7 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .action(action(async () => (await import('./commands/doctor.js')).doctor));
   const watched = (command: Command): Command =>
     common(command)
+      .option('--live [owner/name]', "publish each checkpoint as it is written, with the config's publisher (default: the name of the run)")
       .option('--events', 'print each event as a line of JSON on standard output while it happens, then the result as one')
       .option('--tensorboard [folder]', 'write TensorBoard event files as well (default: tensorboard/ in the run folder)');
   watched(program.command('run <config>').description('data, AR, AV, evaluation and report; what is done is skipped'))
@@ -115,6 +116,7 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--hub-url <url>', 'address of the Hub (default: HF_ENDPOINT, else https://huggingface.co)')
     .option('--private', 'a repository that is made now is private')
     .option('--dry-run', 'plan only')
+    .option('--live', 'go on publishing what another process adds to the run, until it is done')
     .action(action(async () => (await import('./commands/publish.js')).publish));
   common(program.command('pull <owner/name>').description('a base model or an adapter from the Hub into the cache, verified by hash'))
     .option('--subfolder <folder>', 'folder in the repository, e.g. of one adapter')

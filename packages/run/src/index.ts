@@ -19,7 +19,7 @@ export type { RunEvent, RunEventBody, StageName } from './run-event.js';
 export { readEvents } from './event-log.js';
 export type { EventListener } from './event-log.js';
 export { makeFolder } from './file-writing.js';
-export { lockRun } from './run-lock.js';
+export { lockRun, runHolder } from './run-lock.js';
 export type { RunLock } from './run-lock.js';
 export { nlakitVersion, openRunFolder, readRunRecord } from './run-record.js';
 export type { RunRecord } from './run-record.js';

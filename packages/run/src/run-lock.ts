@@ -64,6 +64,14 @@ export async function lockRun(folder: string): Promise<RunLock> {
   });
 }
 
+/** The process that is at work on a run folder, in words; undefined where none is. */
+export async function runHolder(folder: string): Promise<string | undefined> {
+  const file = join(resolve(folder), lockFileName);
+  const holder = parseHolder((await settledText(file)) ?? '');
+  if (holder === undefined) return undefined;
+  return held.has(file) || (await isAlive(holder)) ? describe(holder) : undefined;
+}
+
 function shared(file: string, entry: { sessions: number }, abandonedBy: string | undefined): RunLock {
   let released = false;
   return {

@@ -2,6 +2,7 @@ import { join, relative, resolve } from 'node:path';
 import { NlaError } from '@nlakit/core';
 import {
   checkTraining,
+  openRun,
   runAllStages,
   runDataStage,
   runTrainStage,
@@ -12,6 +13,7 @@ import {
   type TrainStageResult,
 } from '@nlakit/run';
 import { overridesOf, runFolderOption, usage, wholeNumber, type CommandContext } from '../command-context.js';
+import type { LivePublication } from '../live-publication.js';
 import { resultTable } from '../result-table.js';
 
 interface BackendChange {
@@ -20,6 +22,8 @@ interface BackendChange {
 
 /** How a run is followed from outside. */
 interface Watching {
+  /** Publish while training; `true`: to the repository of the run's name. */
+  readonly live?: string | true;
   readonly events?: boolean;
   /** `true`: in the run folder. */
   readonly tensorboard?: string | true;
@@ -103,6 +107,28 @@ export async function train(
   });
 }
 
+/** Publishes with the publisher of the config while the run goes on. */
+async function livePublication(context: CommandContext, session: RunSession, repository: string): Promise<LivePublication> {
+  const { publisher } = session.record;
+  if (publisher === undefined) {
+    throw new NlaError('E_SLOT_MISSING', {
+      message: 'The config names no publisher, so there is nowhere to publish to while training.',
+      fix: 'Add "publisher" to it, e.g. { use: "@nlakit/publisher-huggingface", options: { private: true } }.',
+      kind: 'input',
+    });
+  }
+  const { startLivePublication } = await import('../live-publication.js');
+  const { createPublisher } = await import('../create-publisher.js');
+  const run = await openRun(session.layout.folder);
+  return startLivePublication({
+    run,
+    publisher: await createPublisher(context, run, { to: publisher.use, ofRun: true }),
+    repository,
+    log: context.log,
+    signal: session.signal,
+  });
+}
+
 async function withSession(
   context: CommandContext,
   config: string,
@@ -138,9 +164,19 @@ async function withSession(
     const log = createTensorboardLog(tensorboard === true ? join(session.layout.folder, 'tensorboard') : resolve(io.cwd, tensorboard));
     listeners.push((event) => log.append(event));
   }
+  let live: LivePublication | undefined;
   try {
+    if (options.live !== undefined) {
+      const { live: repository } = options;
+      live = await livePublication(context, session, repository === true ? session.record.name : repository);
+      listeners.push((event) => {
+        if (event.type === 'checkpoint' || event.type === 'evaluation') live?.notice();
+      });
+    }
     await work(session);
+    await live?.finish();
   } finally {
+    await live?.stop();
     await session.dispose();
   }
   return undefined;
