@@ -176,6 +176,30 @@ describe('nla', () => {
     expect(own?.av.options).toHaveProperty('acknowledgeGuard', true);
   });
 
+  it('goes the whole way in one command, with the config that lies in the folder, and goes on where it was stopped', async () => {
+    const { nla, folder, journal } = await workplace();
+    const first = await nla(['quickstart', '.', '--json']);
+    expect(first.code).toBe(0);
+    expect(first.json()).toMatchObject({
+      config: join(folder, 'nla.config.yaml'),
+      run: join(folder, 'runs/quickstart'),
+      evaluations: [{ evaluator: 'h5', step: 2 }, { step: 4 }, { step: 5 }],
+      published: expect.stringContaining(join('nlakit', 'quickstart')),
+    });
+    const done = journal.done.length;
+    const second = await nla(['quickstart', '.']);
+    expect(second).toMatchObject({ code: 0, out: expect.stringMatching(/published to .*\n\n.*\d+ s\. Open the report: /s) });
+    expect(journal.done).toHaveLength(done);
+  });
+
+  it('starts a quickstart in a folder of its own', async () => {
+    const { nla, folder } = await workplace();
+    // The fake plugins are none of the quickstart's: it ends at the first one it does not find, with its experiment written.
+    expect((await nla(['quickstart', '--steps', 'x'])).code).toBe(2);
+    expect((await nla(['quickstart', 'new', '--steps', '2'])).code).not.toBe(0);
+    expect(await readdir(join(folder, 'new'))).toEqual(expect.arrayContaining(['.gitignore', 'README.md', 'nla.config.yaml']));
+  });
+
   it('lists plugins', async () => {
     const { nla } = await workplace();
     const { plugins } = (await nla(['plugins', '--config', 'nla.config.yaml', '--json'])).json() as { plugins: Record<string, string>[] };

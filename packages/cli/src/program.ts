@@ -58,6 +58,9 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--model <source>', 'Hub id, folder or data package of the base model')
     .option('--yes', 'take the defaults without asking')
     .action(action(async () => (await import('./commands/init.js')).init));
+  common(program.command('quickstart [dir]').description('a whole NLA on the bundled model: data, AR, AV, H5, report, publication'))
+    .option('--steps <n>', 'a trial of so many steps on little data: shows that all works, teaches nothing')
+    .action(action(async () => (await import('./commands/quickstart.js')).quickstart));
   common(program.command('validate <config>').description('check a config without loading weights')).action(
     action(async () => (await import('./commands/validate.js')).validate),
   );
