@@ -1,3 +1,9 @@
+export { formatEstimate, formatFigure, formatNumber, formatSigned, escapeMarkdownCell } from './format.js';
+export { effectsFigure } from './figures/effects-figure.js';
+export type { EffectPoint, EffectsFigureOptions } from './figures/effects-figure.js';
+export { profileFigure } from './figures/profile-figure.js';
+export type { ProfilePanel, ProfilePoint } from './figures/profile-figure.js';
+export { writeFigure } from './write-figure.js';
 export { conditionsFigure } from './figures/conditions-figure.js';
 export { lossFigure } from './figures/loss-figure.js';
 export { trajectoryFigure } from './figures/trajectory-figure.js';

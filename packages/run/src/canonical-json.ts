@@ -11,6 +11,11 @@ export function sha256Text(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
+/** sha256 (hex) of a value's {@link canonicalJson}. */
+export function stableHash(value: unknown): string {
+  return sha256Text(canonicalJson(value));
+}
+
 /** What of `value` survives JSON: a plain copy without functions and undefined members. */
 export function toJson(value: unknown): JsonValue {
   const text = JSON.stringify(value);

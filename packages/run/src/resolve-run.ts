@@ -1,8 +1,8 @@
-import { isNlaError, NlaError, type Plugin, type PluginKind } from '@nlakit/core';
+import { isNlaError, type Plugin, type PluginKind } from '@nlakit/core';
 import { resolveReconstructor, type ResolvedReconstructor } from './adopt-reconstructor.js';
 import { toJson } from './canonical-json.js';
-import { closest } from './closest.js';
-import { readConfig, type ConfigOverride, type ConfigPath, type ConfigSource, type SourcePlace } from './config-source.js';
+import { asIssue, firstIssue, issue, schemaIssues, valueAt, type ConfigIssue } from './config-issues.js';
+import { readConfig, type ConfigOverride, type ConfigPath, type ConfigSource } from './config-source.js';
 import { loadPlugin, type PluginSource } from './plugin-loading.js';
 import { sealRun, type ResolvedRun, type ResolvedSlot } from './resolved-run.js';
 import { knownKeys, runConfigSchema, type PluginSlot, type RunConfig } from './run-config.js';
@@ -14,19 +14,6 @@ export interface RunHost {
   readonly bundledNames?: readonly string[];
   /** Backends for `use: auto`, best first. */
   readonly backends?: readonly string[];
-}
-
-/** Something wrong with a config. */
-export interface ConfigIssue {
-  readonly code: string;
-  /** Keys from the top, joined with dots. */
-  readonly path: string;
-  readonly file: string;
-  readonly line?: number;
-  readonly column?: number;
-  readonly message: string;
-  /** The error as it would be thrown. */
-  readonly error: NlaError;
 }
 
 /** A plugin with its validated options, ready to be created. */
@@ -73,14 +60,7 @@ export type ConfigCheck =
 export async function resolveRun(path: string, host: RunHost = {}, overrides: readonly ConfigOverride[] = []): Promise<RunPreparation> {
   const check = await checkConfig(path, host, overrides);
   if (check.ok) return check.preparation;
-  const [first] = check.issues;
-  if (first === undefined) throw new Error('A failed check names no issue.');
-  if (check.issues.length === 1) throw first.error;
-  throw new NlaError(first.error.code, {
-    ...first.error.details,
-    message: `${first.error.details.message} (and ${check.issues.length - 1} more, see \`nla validate\`)`,
-    cause: check.issues,
-  });
+  throw firstIssue(check.issues);
 }
 
 /** Reads and checks a config without loading weights, and collects every issue. */
@@ -98,7 +78,7 @@ export async function checkConfig(path: string, host: RunHost = {}, overrides: r
 /** Checks a config that has been read. */
 export async function checkSource(source: ConfigSource, host: RunHost = {}): Promise<ConfigCheck> {
   const parsed = runConfigSchema.safeParse(source.value);
-  if (!parsed.success) return { ok: false, issues: parsed.error.issues.flatMap((issue) => schemaIssues(issue, source)) };
+  if (!parsed.success) return { ok: false, issues: schemaIssues(parsed.error.issues, source, { knownKeys, what: 'A config is a mapping of slots.', fix: 'Start from a complete one: `nla init`.' }) };
   // Zod's optional members allow an explicit undefined, which no config file can hold.
   const config = parsed.data as RunConfig;
   const issues: ConfigIssue[] = [];
@@ -300,75 +280,4 @@ function optionIssues(
       found: value === undefined ? 'nothing' : JSON.stringify(value),
     }),
   ];
-}
-
-function schemaIssues(found: SchemaIssue, source: ConfigSource): ConfigIssue[] {
-  if (found.code === 'unrecognized_keys') {
-    return (found.keys ?? []).map((key) => {
-      const path = [...found.path, key];
-      const known = knownKeys(found.path);
-      const suggestion = closest(key, known);
-      return issue('E_CONFIG', path, source.place(path, 'key'), {
-        message: `Unknown key "${key}".`,
-        expected: `one of ${known.join(', ')}`,
-        ...(suggestion === undefined ? {} : { fix: `Did you mean "${suggestion}"?` }),
-      });
-    });
-  }
-  const value = valueAt(source.value, found.path);
-  return [
-    issue('E_CONFIG', found.path, source.place(found.path), {
-      message:
-        found.path.length === 0
-          ? 'A config is a mapping of slots.'
-          : `"${found.path.map(String).join('.')}" ${value === undefined ? 'is missing.' : `is wrong: ${found.message}`}`,
-      found: value === undefined || value === null ? 'nothing' : JSON.stringify(value).slice(0, 200),
-      ...(found.path.length === 0 ? { fix: 'Start from a complete one: `nla init`.' } : {}),
-    }),
-  ];
-}
-
-interface SchemaIssue {
-  readonly code: string;
-  readonly message: string;
-  readonly path: readonly PropertyKey[];
-  readonly keys?: readonly string[];
-}
-
-function issue(
-  code: string,
-  path: ConfigPath,
-  place: SourcePlace,
-  details: { readonly message: string; readonly found?: string; readonly expected?: string; readonly fix?: string },
-): ConfigIssue {
-  const { message, found, expected, fix } = details;
-  const error = new NlaError(code, {
-    message,
-    ...(found === undefined ? {} : { found }),
-    ...(expected === undefined ? {} : { expected }),
-    ...(fix === undefined ? {} : { fix }),
-    ...place,
-    kind: 'input',
-  });
-  return asIssue(error, path);
-}
-
-function asIssue(error: NlaError, path: ConfigPath): ConfigIssue {
-  const { file, line, column, message } = error.details;
-  return {
-    code: error.code,
-    path: path.map(String).join('.'),
-    file: file ?? '',
-    ...(line === undefined ? {} : { line }),
-    ...(column === undefined ? {} : { column }),
-    message,
-    error,
-  };
-}
-
-function valueAt(value: unknown, path: ConfigPath): unknown {
-  return path.reduce<unknown>(
-    (current, step) => (typeof current === 'object' && current !== null ? (current as Record<PropertyKey, unknown>)[step] : undefined),
-    value,
-  );
 }

@@ -1,6 +1,6 @@
 import type { JsonValue } from '@nlakit/core';
 import type { ResolvedReconstructor } from './adopt-reconstructor.js';
-import { canonicalJson, sha256Text } from './canonical-json.js';
+import { canonicalJson, stableHash } from './canonical-json.js';
 
 /** A slot after its plugin was found and its options were validated. */
 export interface ResolvedSlot {
@@ -62,7 +62,7 @@ function hashedPart(run: Omit<ResolvedRun, 'hash'>): Readonly<Record<string, unk
 
 /** Adds the hash and freezes. */
 export function sealRun(run: Omit<ResolvedRun, 'hash'>): ResolvedRun {
-  return deepFreeze({ ...run, hash: sha256Text(canonicalJson(hashedPart(run))) });
+  return deepFreeze({ ...run, hash: stableHash(hashedPart(run)) });
 }
 
 /** Paths and values in which two runs differ: `trainers.av.options.steps: 10 → 20`. */

@@ -35,6 +35,7 @@ export async function createArTask(recipe: ArSftRecipe, context: TrainContext, s
     split: 'arSft',
     build: (row) => buildArExample(row, contract, model.tokenizer),
     maxLength: recipe.maxLength,
+    maxRows: recipe.maxRows,
     healthRows: recipe.healthRows,
     signal: context.signal,
   });

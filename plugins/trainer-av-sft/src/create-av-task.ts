@@ -3,7 +3,7 @@ import {
   adapterPairs,
   createTrainable,
   createVectorSource,
-  cyclicPermutation,
+  exchangedPlaces,
   initialAdapter,
   readParentAdapter,
   type SftStreams,
@@ -30,8 +30,8 @@ export async function createAvTask(recipe: AvSftRecipe, context: TrainContext, s
   const parent = await readParentAdapter(avParentExpectation(recipe, context), baseFolder);
   const rows = await readAvRows(recipe, context);
   const indices = rows.examples.map(({ index }) => index);
-  const exchange = recipe.shuffleVectors ? cyclicPermutation(indices.length, streams.shuffle) : undefined;
-  const vectorOf = (place: number): number => indices[exchange?.[place] ?? place] ?? 0;
+  const exchange = exchangedPlaces(indices.length, Number(recipe.shuffleVectors), streams.shuffle);
+  const vectorOf = (place: number): number => indices[exchange.get(place) ?? place] ?? 0;
   const vectors = createVectorSource(rows.split, contract.dModel);
 
   const healthExamples = rows.health.examples.map(({ example }) => example);

@@ -3,8 +3,11 @@ import { z } from 'zod';
 
 /** Options of the AV trainer, complete. */
 export interface AvSftRecipe extends SftRecipe {
-  /** Give every row another row's vector: the content-blind twin, which must learn nothing about vectors. */
-  readonly shuffleVectors: boolean;
+  /**
+   * Share of the rows that get the vector of another one of them. All (`true`) is the content-blind twin, which must learn nothing about
+   * vectors; a part stands for labels of which that part is wrong.
+   */
+  readonly shuffleVectors: boolean | number;
   /** Train although only one of the guard's ratios holds. */
   readonly acknowledgeGuard: boolean;
   /** Train although the guard refuses. */
@@ -17,7 +20,7 @@ export interface AvSftRecipe extends SftRecipe {
 export const optionsSchema = z
   .strictObject({
     ...sftShape,
-    shuffleVectors: z.boolean().default(false),
+    shuffleVectors: z.union([z.boolean(), z.number().min(0).max(1)]).default(false),
     acknowledgeGuard: z.boolean().default(false),
     allowOutOfDistributionInjection: z.boolean().default(false),
     diversityRows: z.int().min(0).default(10),

@@ -13,6 +13,7 @@ export function readAvRows(recipe: AvSftRecipe, context: TrainContext, healthRow
     split: 'avSft',
     build: (row) => buildAvExample(row, contract, model.tokenizer, prompt),
     maxLength: recipe.maxLength,
+    maxRows: recipe.maxRows,
     healthRows,
     signal: context.signal,
   });

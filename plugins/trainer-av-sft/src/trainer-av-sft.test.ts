@@ -166,7 +166,7 @@ describe('rows', () => {
 
   it('injects each row its own vector, or another one’s in the twin', async () => {
     const rows = fakeRows(4);
-    const injected = async (shuffleVectors: boolean) => {
+    const injected = async (shuffleVectors: boolean | number) => {
       const context = fakeStage({ rows });
       await train({ steps: 1, saveEvery: 1, microBatch: 4, accumulate: 1, healthRows: 0, shuffleVectors }, context);
       const call = context.model.calls[0];
@@ -180,6 +180,12 @@ describe('rows', () => {
     const pairing = new Map(own.map(({ topic, largest }) => [topic, largest]));
     expect(pairing.size).toBe(4);
     for (const { topic, largest } of await injected(true)) expect(pairing.get(topic)).not.toBe(largest);
+    expect((await injected(0.5)).filter(({ topic, largest }) => pairing.get(topic) !== largest)).toHaveLength(2);
+  });
+
+  it('trains on as many rows as it is told, spread over the split', async () => {
+    const events = await train({ steps: 3, maxRows: 9 }, fakeStage());
+    expect(checkpoints(events)[0]?.training).toMatchObject({ rows_in_training: 9 });
   });
 });
 

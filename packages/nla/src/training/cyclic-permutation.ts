@@ -14,3 +14,16 @@ export function cyclicPermutation(count: number, stream: RandomStream): number[]
   }
   return order;
 }
+
+/**
+ * Rows that get the vector of another one: `share` of `count` rows, drawn at random, exchange theirs in one cycle. The row that each of
+ * them gets it from, by row; rows that keep their own are not in it. With a share of 1 it is {@link cyclicPermutation} of all rows.
+ */
+export function exchangedPlaces(count: number, share: number, stream: RandomStream): ReadonlyMap<number, number> {
+  const number = Math.round(count * share);
+  if (number < 2) return new Map();
+  const all = Array.from({ length: count }, (_, place) => place);
+  const chosen = number === count ? all : stream.shuffle(all).slice(0, number);
+  const order = cyclicPermutation(number, stream);
+  return new Map(chosen.map((place, index) => [place, chosen[order[index] ?? index] ?? place]));
+}

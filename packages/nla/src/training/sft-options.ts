@@ -46,6 +46,8 @@ export const sftShape = {
   warmup: z.int().min(0).optional(),
   /** Learning rate of the last step as a fraction of the highest. */
   finalFraction: fraction.optional(),
+  /** Train on that many rows, spread evenly over the split, instead of all of them. */
+  maxRows: z.int().min(2).optional(),
   /** Rows in one forward pass. */
   microBatch: count.optional(),
   /** Forward passes in one step. */
@@ -81,6 +83,7 @@ export interface SftRecipe {
   readonly schedule: 'constant' | 'cosine' | 'linear';
   readonly warmup: number;
   readonly finalFraction: number;
+  readonly maxRows: number | null;
   readonly microBatch: number;
   readonly accumulate: number;
   readonly maxLength: number;
@@ -106,6 +109,7 @@ const basic = {
   schedule: 'constant',
   warmup: 0,
   finalFraction: 0,
+  maxRows: null,
   microBatch: 1,
   accumulate: 16,
   maxLength: 512,

@@ -22,6 +22,8 @@ export interface StageRowsOptions<Example> {
   readonly split: Exclude<SplitName, 'heldOut'>;
   readonly build: (row: NlaRow) => Example;
   readonly maxLength: number;
+  /** Most rows to train on; null for all. */
+  readonly maxRows: number | null;
   readonly healthRows: number;
   readonly signal: AbortSignal;
 }
@@ -34,35 +36,38 @@ export interface StageRowsOptions<Example> {
 export async function readStageRows<Example extends { readonly tokens: Int32Array; readonly documentId: string }>(
   options: StageRowsOptions<Example>,
 ): Promise<StageRows<Example>> {
-  const { dataset, folder, build, maxLength, healthRows, signal } = options;
+  const { dataset, folder, build, maxLength, maxRows, healthRows, signal } = options;
   const split = await dataset.open(folder, options.split);
-  const read = await readExamples(split, build, { maxLength, signal });
+  const read = await readExamples(split, build, {
+    maxLength,
+    signal,
+    ...(maxRows === null ? {} : { indices: spreadRows(maxRows, split.length) }),
+  });
   const warnings: Warning[] = [];
   if (read.overlong.length > 0) {
     const named = read.overlong.slice(0, 5).join(', ');
     warnings.push({
       code: 'W_ROWS_OVERLONG',
-      message: `${read.overlong.length} of ${split.length} rows of ${options.split} are longer than ${maxLength} tokens and left out: ${named}${read.overlong.length > 5 ? ', …' : ''}.`,
+      message: `${read.overlong.length} of ${maxRows ?? split.length} rows of ${options.split} are longer than ${maxLength} tokens and left out: ${named}${read.overlong.length > 5 ? ', …' : ''}.`,
     });
   }
   if (read.unlabelled > 0) {
     warnings.push({
       code: 'W_ROWS_UNLABELLED',
-      message: `${read.unlabelled} of ${split.length} rows of ${options.split} have no explanation and are left out.`,
+      message: `${read.unlabelled} of ${maxRows ?? split.length} rows of ${options.split} have no explanation and are left out.`,
     });
   }
   if (healthRows === 0) return { ...read, split, health: { split, examples: [], source: 'training', leftOut: 0 }, warnings };
 
   const heldOut = await dataset.open(folder, 'heldOut');
-  const count = Math.min(healthRows, heldOut.length);
-  const spread = Array.from({ length: count }, (_, place) => Math.floor((place * heldOut.length) / count));
-  const watched = await readExamples(heldOut, build, { maxLength, indices: spread, signal });
+  const chosen = spreadRows(healthRows, heldOut.length);
+  const watched = await readExamples(heldOut, build, { maxLength, indices: chosen, signal });
   const leftOut = watched.overlong.length + watched.unlabelled;
   if (watched.examples.length > 1) {
     if (leftOut > 0) {
       warnings.push({
         code: 'W_HEALTH_ROWS_LEFT_OUT',
-        message: `${leftOut} of ${count} held-out rows are not measured: ${watched.overlong.length} are longer than ${maxLength} tokens, ${watched.unlabelled} have no explanation.`,
+        message: `${leftOut} of ${chosen.length} held-out rows are not measured: ${watched.overlong.length} are longer than ${maxLength} tokens, ${watched.unlabelled} have no explanation.`,
       });
     }
     return { ...read, split, health: { split: heldOut, examples: watched.examples, source: 'heldOut', leftOut }, warnings };
@@ -81,6 +86,12 @@ export async function readStageRows<Example extends { readonly tokens: Int32Arra
     health: { split, examples, source: 'training', leftOut },
     warnings,
   };
+}
+
+/** `count` indices spread evenly over `length` rows; all of them where there are fewer. */
+function spreadRows(count: number, length: number): number[] {
+  const taken = Math.min(count, length);
+  return Array.from({ length: taken }, (_, place) => Math.floor((place * length) / taken));
 }
 
 /** Documents spread over the split, as many as fit into `rows` rows. */

@@ -10,7 +10,7 @@ import { fakeContract, fakeRows } from '../__fixtures__/fake-stage.js';
 import { fakeTokenizer } from '../__fixtures__/fake-tokenizer.js';
 import { buildArExample } from './ar-example.js';
 import { buildAvExample } from './av-example.js';
-import { cyclicPermutation } from './cyclic-permutation.js';
+import { cyclicPermutation, exchangedPlaces } from './cyclic-permutation.js';
 import { createDataOrder } from './data-order.js';
 import { createGradientSum } from './gradient-sum.js';
 import { lossAndGradients } from './loss-and-gradients.js';
@@ -79,6 +79,24 @@ describe('exchanges of rows', () => {
     const order = cyclicPermutation(count, createSeedStreams(5).stream('p'));
     expect([...order].sort((one, other) => one - other)).toEqual(Array.from({ length: count }, (_, index) => index));
     expect(order.some((from, to) => from === to)).toBe(false);
+  });
+
+  it.each([
+    [100, 0, 0],
+    [100, 0.01, 0],
+    [100, 0.25, 25],
+    [7, 0.5, 4],
+    [100, 1, 100],
+  ])('of %i rows by a share of %f move %i of them among themselves, each once', (count, share, moved) => {
+    const places = exchangedPlaces(count, share, createSeedStreams(5).stream('p'));
+    expect(places.size).toBe(moved);
+    expect([...places.values()].sort()).toEqual([...places.keys()].sort());
+    for (const [to, from] of places) expect(from).not.toBe(to);
+  });
+
+  it('by a share of 1 are the permutation of all rows', () => {
+    const places = exchangedPlaces(50, 1, createSeedStreams(5).stream('p'));
+    expect([...places.values()]).toEqual(cyclicPermutation(50, createSeedStreams(5).stream('p')));
   });
 
   it('pair rows with those of other documents', () => {

@@ -1,0 +1,12 @@
+export type { ArmConfig, ExperimentConfig, PrimaryEffect, Settings } from './experiment-config.js';
+export { readExperiment } from './read-experiment.js';
+export type { ExperimentFile } from './read-experiment.js';
+export { planRuns } from './run-plan.js';
+export type { PlannedRun, PlanOptions, RunState } from './run-plan.js';
+export { runExperiment, writeExperiment } from './run-experiment.js';
+export type { FinishedExperiment, RunExperimentOptions } from './run-experiment.js';
+export type { ArmResult, ExperimentResult, RunResult } from './experiment-result.js';
+export { primarySentence } from './experiment-page.js';
+export type { Effect, Statistics } from './effects.js';
+export type { Registered, Registration } from './registration.js';
+export type { Verdict } from './verdict.js';
