@@ -113,7 +113,11 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
   common(program.command('report <run>').description('write card, figures and HTML'))
     .option('--tensorboard [folder]', 'write TensorBoard event files instead (default: tensorboard/ in the run folder)')
     .action(action(async () => (await import('./commands/report.js')).report));
-  common(program.command('experiment <file>').description('make the arms of an experiment, compare them and hold the result against its threshold'))
+  common(
+    program
+      .command('experiment <file>')
+      .description('make the arms of an experiment, compare them and hold the result against its threshold'),
+  )
     .option('--dry-run', 'say which runs there are and which would be made, and do nothing')
     .option('--out <folder>', 'folder of table, figures and experiment.json (default: result/ in the run folder)')
     .option('--amend', 'go on although the question was changed after something had been measured; the result says so')

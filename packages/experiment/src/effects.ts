@@ -90,7 +90,9 @@ export function measureEffects({ cells, documents }: Measurement, config: Experi
       return { random: () => stream.uniform(), resamples, permutations, clusters };
     };
     const found = estimate(valuesFrom(points), drawing(statistics.bootstrap, statistics.permutations));
-    const seeds = (config.seeds ?? []).filter((seed) => points.every((group) => group.some((cell) => cell.seed === seed || cell.seed === null)));
+    const seeds = (config.seeds ?? []).filter((seed) =>
+      points.every((group) => group.some((cell) => cell.seed === seed || cell.seed === null)),
+    );
     const { value, low, high, bca, n, sd, p, exact, dZ, intercept } = found;
     return {
       name,
@@ -127,7 +129,9 @@ export function measureEffects({ cells, documents }: Measurement, config: Experi
   const earlier = config.arms.flatMap(({ id }) =>
     stepsOf(id)
       .slice(0, -1)
-      .map((step) => effect(`step.${step}.${id}`, `mean in ${id} at step ${step}`, [at(id, step)], (rows, options) => effectOf(rows.flat(), options))),
+      .map((step) =>
+        effect(`step.${step}.${id}`, `mean in ${id} at step ${step}`, [at(id, step)], (rows, options) => effectOf(rows.flat(), options)),
+      ),
   );
   const differences = adjusted(config.arms.filter(({ id }) => id !== reference).map(({ id }) => difference(id, reference)));
   const placed = config.arms.filter(({ x }) => x !== undefined);
@@ -148,7 +152,11 @@ export function measureEffects({ cells, documents }: Measurement, config: Experi
       const steps = stepsOf(id);
       if (steps.length < 2) return [];
       const points = steps.map((step) => at(id, step));
-      return [effect(`trend.step.${id}`, `slope per step of ${id}, over ${steps.length} steps`, points, (rows, options) => pairedTrend(steps, rows, options))];
+      return [
+        effect(`trend.step.${id}`, `slope per step of ${id}, over ${steps.length} steps`, points, (rows, options) =>
+          pairedTrend(steps, rows, options),
+        ),
+      ];
     }),
   );
   const all = [...means, ...differences, ...factor, ...stepTrends, ...earlier];

@@ -65,13 +65,18 @@ export interface ExperimentConfig {
   readonly analysis?: { readonly seed?: number; readonly bootstrap?: number; readonly permutations?: number };
 }
 
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'Use letters, digits, dots, hyphens and underscores only; it becomes a folder.');
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'Use letters, digits, dots, hyphens and underscores only; it becomes a folder.');
 const path = z.string().min(1);
 const settings = z.record(z.string().min(1), z.unknown());
 const number = z.number();
 const figure = z
   .string()
-  .regex(/^[^\s.]+(\.[^\s.]+)*( - [^\s.]+(\.[^\s.]+)*)?$/, 'Write a path in the rows, or two with " - " between them: cosines.AV_OUT - cosines.SHUFFLED.');
+  .regex(
+    /^[^\s.]+(\.[^\s.]+)*( - [^\s.]+(\.[^\s.]+)*)?$/,
+    'Write a path in the rows, or two with " - " between them: cosines.AV_OUT - cosines.SHUFFLED.',
+  );
 
 const arm = z.strictObject({
   id: name,

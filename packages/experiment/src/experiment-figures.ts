@@ -32,7 +32,9 @@ export function experimentFigures(result: ExperimentResult) {
       spec: effectsFigure(
         [
           ...(means ?? []).map((effect) => point(effect, labelOf(effect.name.slice('mean.'.length)), groups.means)),
-          ...(differences ?? []).map((effect) => point(effect, effect.name.slice('difference.'.length).replace('.', ' − '), groups.differences)),
+          ...(differences ?? []).map((effect) =>
+            point(effect, effect.name.slice('difference.'.length).replace('.', ' − '), groups.differences),
+          ),
         ],
         { title: name, subtitle, unit: figure, ...(group === undefined ? {} : { threshold: { value: limit, group } }) },
       ),
@@ -42,13 +44,25 @@ export function experimentFigures(result: ExperimentResult) {
   if (trend !== undefined && factor !== undefined) {
     const points = arms.flatMap(({ id, x }) => {
       const mean = means?.find((effect) => effect.name === `mean.${id}`);
-      return x === null || mean === undefined ? [] : [{ x: placeOf(x, factor.scale), series: 'arms', value: mean.value, low: mean.low, high: mean.high }];
+      return x === null || mean === undefined
+        ? []
+        : [{ x: placeOf(x, factor.scale), series: 'arms', value: mean.value, low: mean.low, high: mean.high }];
     });
     const axis = factor.scale === 'log2' ? `log2 of ${factor.name}` : factor.name;
     found.push({
       name: 'factor',
       spec: profileFigure(
-        [{ title: 'dashed: line fitted row by row', unit: figure, points, line: lineThrough(trend, points.map(({ x }) => x)) }],
+        [
+          {
+            title: 'dashed: line fitted row by row',
+            unit: figure,
+            points,
+            line: lineThrough(
+              trend,
+              points.map(({ x }) => x),
+            ),
+          },
+        ],
         { title: name, subtitle: [subtitle[0] ?? ''], axis },
       ),
     });

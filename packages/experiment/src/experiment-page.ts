@@ -74,10 +74,7 @@ export function primarySentence({ primary, effects }: ExperimentResult): string 
   const threshold = primary.atLeast === undefined ? `at most ${primary.atMost ?? ''}` : `at least ${primary.atLeast}`;
   const seeds =
     primary.seeds === null ? '' : ` By single seeds ${primary.seeds.on} of ${primary.seeds.of} are on that side of the threshold.`;
-  const why =
-    primary.verdict === 'undecided'
-      ? ' The threshold lies inside the interval: more rows or seeds are needed.'
-      : '';
+  const why = primary.verdict === 'undecided' ? ' The threshold lies inside the interval: more rows or seeds are needed.' : '';
   const per = primary.per === 1 ? '' : `, times ${primary.per}`;
   return `${capital(effect?.meaning ?? primary.effect)}${per}: ${formatEstimate(primary, true)}, wanted ${threshold} (p ${formatFigure(primary.p)}).${why}${seeds}`;
 }
@@ -122,7 +119,10 @@ function digits({ value, low, high }: Effect): string {
 function amendments({ registration }: ExperimentResult): string[] {
   if (registration.amended.length === 0) return [];
   const list = registration.amended.map(({ at, figure, primary }) => `\`${figure}\` ${JSON.stringify(primary)} (${at.slice(0, 10)})`);
-  return ['', `> The question was changed on ${registration.at.slice(0, 10)}, after something had been measured. It was: ${list.join('; ')}.`];
+  return [
+    '',
+    `> The question was changed on ${registration.at.slice(0, 10)}, after something had been measured. It was: ${list.join('; ')}.`,
+  ];
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {

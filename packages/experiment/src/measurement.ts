@@ -93,7 +93,9 @@ function valuesOf(evaluation: StoredEvaluation, config: ExperimentConfig, file: 
       message: 'The rows of the evaluation do not have the figure that the experiment compares.',
       file,
       found: config.figure,
-      expected: `numbers such as ${numbersOf(evaluation.rows[0] ?? {}).slice(0, 12).join(', ')}`,
+      expected: `numbers such as ${numbersOf(evaluation.rows[0] ?? {})
+        .slice(0, 12)
+        .join(', ')}`,
       kind: 'input',
     });
   }

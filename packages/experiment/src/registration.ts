@@ -27,7 +27,16 @@ export interface Registration extends Registered {
 export async function register(config: ExperimentConfig, runFolder: string, amend: boolean): Promise<Registration> {
   const file = join(runFolder, 'registered.json');
   const { question, hypothesis, figure, primary, reference, steps, evaluator } = config;
-  const sha256 = stableHash({ question, hypothesis, figure, primary, reference, steps, evaluator, arms: config.arms.map(({ id, x }) => ({ id, x })) });
+  const sha256 = stableHash({
+    question,
+    hypothesis,
+    figure,
+    primary,
+    reference,
+    steps,
+    evaluator,
+    arms: config.arms.map(({ id, x }) => ({ id, x })),
+  });
   const before = await readRegistration(file);
   if (before?.sha256 === sha256) return before;
   const measured = await somethingMeasured(runFolder);

@@ -22,7 +22,9 @@ function numberAt(row: StoredRow, path: string): number | undefined {
     .split('.')
     .reduce<JsonValue | undefined>(
       (value, key) =>
-        typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, JsonValue>>)[key] : undefined,
+        typeof value === 'object' && value !== null && !Array.isArray(value)
+          ? (value as Readonly<Record<string, JsonValue>>)[key]
+          : undefined,
       row,
     );
   return typeof found === 'number' ? found : undefined;

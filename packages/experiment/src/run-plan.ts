@@ -85,7 +85,8 @@ export async function planRuns({ config, folder }: ExperimentFile, options: Plan
       });
       continue;
     }
-    for (const seed of config.seeds ?? [null]) planned.push(await planArm(arm, seed, { config, folder, sharedFolder, waiting, ...options }));
+    for (const seed of config.seeds ?? [null])
+      planned.push(await planArm(arm, seed, { config, folder, sharedFolder, waiting, ...options }));
   }
   return planned;
 }
@@ -148,7 +149,11 @@ async function stateOfShared(configFile: string, overrides: readonly ConfigOverr
 }
 
 async function stateOfArm(
-  { configFile, overrides, folder }: { readonly configFile: string; readonly overrides: readonly ConfigOverride[]; readonly folder: string },
+  {
+    configFile,
+    overrides,
+    folder,
+  }: { readonly configFile: string; readonly overrides: readonly ConfigOverride[]; readonly folder: string },
   config: ExperimentConfig,
   host: RunHost,
 ): Promise<RunState> {

@@ -75,8 +75,7 @@ function decide({ primary }: ExperimentConfig, effects: readonly Effect[]): Expe
   if (effect === undefined) throw new Error(`The effect ${name} was not measured.`);
   const per = primary.trend === undefined ? 1 : (primary.per ?? 1);
   const scaled = { value: per * effect.value, low: per * effect.low, high: per * effect.high };
-  const reaches = (value: number) =>
-    primary.atLeast === undefined ? value <= (primary.atMost ?? Infinity) : value >= primary.atLeast;
+  const reaches = (value: number) => (primary.atLeast === undefined ? value <= (primary.atMost ?? Infinity) : value >= primary.atLeast);
   return {
     effect: name,
     per,
@@ -86,9 +85,7 @@ function decide({ primary }: ExperimentConfig, effects: readonly Effect[]): Expe
     p: effect.p,
     verdict: verdict(scaled, primary),
     seeds:
-      effect.bySeed.length < 2
-        ? null
-        : { on: effect.bySeed.filter(({ value }) => reaches(per * value)).length, of: effect.bySeed.length },
+      effect.bySeed.length < 2 ? null : { on: effect.bySeed.filter(({ value }) => reaches(per * value)).length, of: effect.bySeed.length },
   };
 }
 
@@ -111,7 +108,8 @@ function warningsOf(config: ExperimentConfig, { cells }: Measurement, effects: r
     warnings.push({ code: 'W_EXPERIMENT_EXISTING', message });
   }
   const versions = new Set(cells.map(({ evaluation }) => `${evaluation.evaluator} ${evaluation.version}`));
-  if (versions.size > 1) warnings.push({ code: 'W_EXPERIMENT_EVALUATORS', message: `Arms were measured by ${[...versions].join(' and ')}.` });
+  if (versions.size > 1)
+    warnings.push({ code: 'W_EXPERIMENT_EVALUATORS', message: `Arms were measured by ${[...versions].join(' and ')}.` });
   return warnings;
 }
 

@@ -78,7 +78,15 @@ export async function checkConfig(path: string, host: RunHost = {}, overrides: r
 /** Checks a config that has been read. */
 export async function checkSource(source: ConfigSource, host: RunHost = {}): Promise<ConfigCheck> {
   const parsed = runConfigSchema.safeParse(source.value);
-  if (!parsed.success) return { ok: false, issues: schemaIssues(parsed.error.issues, source, { knownKeys, what: 'A config is a mapping of slots.', fix: 'Start from a complete one: `nla init`.' }) };
+  if (!parsed.success)
+    return {
+      ok: false,
+      issues: schemaIssues(parsed.error.issues, source, {
+        knownKeys,
+        what: 'A config is a mapping of slots.',
+        fix: 'Start from a complete one: `nla init`.',
+      }),
+    };
   // Zod's optional members allow an explicit undefined, which no config file can hold.
   const config = parsed.data as RunConfig;
   const issues: ConfigIssue[] = [];

@@ -31,7 +31,10 @@ export async function experiment(
         question,
         '',
         alignColumns(
-          [['arm', 'seed', 'state', 'run'], ...runs.map(({ arm, seed, state, folder }) => [arm, seed === null ? '' : String(seed), state, shown(folder)])],
+          [
+            ['arm', 'seed', 'state', 'run'],
+            ...runs.map(({ arm, seed, state, folder }) => [arm, seed === null ? '' : String(seed), state, shown(folder)]),
+          ],
           4,
         ),
         '',
@@ -70,7 +73,14 @@ function table({ effects, figure }: ExperimentResult): string {
   return `${figure}\n${alignColumns(
     [
       ['effect', 'value', '95 %', '', 'rows', 'p'],
-      ...shown.map(({ meaning, value, low, high, n, p, pHolm }) => [meaning, digits(value), digits(low), digits(high), String(n), digits(pHolm ?? p)]),
+      ...shown.map(({ meaning, value, low, high, n, p, pHolm }) => [
+        meaning,
+        digits(value),
+        digits(low),
+        digits(high),
+        String(n),
+        digits(pHolm ?? p),
+      ]),
     ],
     1,
   )}`;

@@ -26,7 +26,13 @@ const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'
 /** Values with whiskers over a common axis, in panels side by side, `columns` in a row. */
 export function profileFigure(
   panels: readonly ProfilePanel[],
-  options: { readonly title: string; readonly subtitle: readonly string[]; readonly axis: string; readonly columns?: number; readonly ticks?: readonly number[] },
+  options: {
+    readonly title: string;
+    readonly subtitle: readonly string[];
+    readonly axis: string;
+    readonly columns?: number;
+    readonly ticks?: readonly number[];
+  },
 ): TopLevelSpec {
   const series = [...new Set(panels.flatMap(({ points }) => points.map((point) => point.series)))];
   const x = {
