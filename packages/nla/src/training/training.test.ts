@@ -151,7 +151,7 @@ describe('createTrainable', () => {
 });
 
 describe('resolveRecipe', () => {
-  const common = { weightDecay: 0, betas: [0.9, 0.999], sortByLength: true, healthRows: 64, clipNorm: 1, from: null };
+  const common = { weightDecay: 0, betas: [0.9, 0.999], sortByLength: true, healthRows: 64, clipNorm: 1, from: null, maxRows: null };
   const seed = {
     ...common,
     preset: 'seed',
