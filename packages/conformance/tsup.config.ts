@@ -3,5 +3,10 @@ import { libraryBuild } from '../../tsup.base.js';
 
 export default defineConfig({
   ...libraryBuild(),
-  entry: { 'fake-hub/index': 'src/fake-hub/index.ts', 'fake-chat/index': 'src/fake-chat/index.ts' },
+  entry: {
+    index: 'src/index.ts',
+    vitest: 'src/vitest.ts',
+    'fake-hub/index': 'src/fake-hub/index.ts',
+    'fake-chat/index': 'src/fake-chat/index.ts',
+  },
 });

@@ -34,20 +34,22 @@ const EPSILON = 1e-6;
  * Declares the tests that the domain kernels of a backend must pass: values against float64 references, gradients against their central
  * differences, distance from likely mistakes, no leaked tensor. Also the stock tfjs kernels that those operations stand on.
  *
+ * @param backendName name of the tfjs backend, or a function that knows it once `setup` has run
  * @param setup makes the backend ready; called once
  */
-export function describeDomainKernels(runner: TestRunner, backendName: string, setup: () => Promise<void>): void {
+export function describeDomainKernels(runner: TestRunner, backendName: string | (() => string), setup: () => Promise<void>): void {
   const { describe, it, expect } = runner;
+  const on = typeof backendName === 'string' ? ` on ${backendName}` : '';
   let ready: Promise<void> | undefined;
   const test = (name: string, body: () => Promise<void>): void =>
     it(name, async () => {
       ready ??= setup();
       await ready;
-      await tf.setBackend(backendName);
+      await tf.setBackend(typeof backendName === 'string' ? backendName : backendName());
       await body();
     });
 
-  describe(`domain kernels on ${backendName}`, () => {
+  describe(`domain kernels${on}`, () => {
     for (const shape of [
       [3, 8],
       [2, 3, 2, 13],
@@ -353,7 +355,7 @@ export function describeDomainKernels(runner: TestRunner, backendName: string, s
     });
   });
 
-  describe(`stock kernels on ${backendName}`, () => {
+  describe(`stock kernels${on}`, () => {
     for (const transposeA of [false, true]) {
       for (const transposeB of [false, true]) {
         for (const [batchA, batchB] of [
