@@ -35,7 +35,7 @@ export function failureOfStatus(status: number, headers: Headers, body: string, 
   const { code, message } = errorOf(body);
   // What a refused key's answer says is not shown: some quote the key in part.
   const said = status === 401 ? code : [code, message].filter(Boolean).join(': ');
-  const found = redact(`${status} ${said}`.trim().slice(0, 1000), subject.key);
+  const found = redact(`${status} ${said}`.trim(), subject.key).slice(0, 1000);
   const { host } = subject.endpoint;
   const permanent = (name: string, details: { readonly message: string; readonly fix: string }): ChatFailure =>
     new ChatFailure(new NlaError(name, { found, kind: 'input', ...details }), { transient: false });
@@ -86,7 +86,8 @@ export function failureOfStatus(status: number, headers: Headers, body: string, 
           ? 'Lower `concurrency` or `requestsPerMinute`, then run the same command again: answers that came are kept.'
           : 'This is on its side. Run the same command again later: answers that came are kept.',
     }),
-    { transient, waitMilliseconds: retryAfter(headers) },
+    // A gateway that gave up may have done so while the model was at work.
+    { transient, lost: status === 504 || status === 524, waitMilliseconds: retryAfter(headers) },
   );
 }
 
@@ -95,13 +96,16 @@ export function failureOfBody(what: string, { endpoint, key }: ChatSubject): Cha
   return new ChatFailure(
     new NlaError('E_CHAT_RESPONSE', {
       message: `${endpoint.host} gives answers that are none, and went on doing so.`,
-      found: redact(what.slice(0, 1000), key),
+      found: redact(what, key).slice(0, 300),
       expected: 'JSON of the configured dialect',
       fix: 'Check `dialect` and `baseUrl`.',
     }),
     { transient: true, lost: true },
   );
 }
+
+/** Codes of attempts that never reached anybody. */
+const withoutConnection = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
 
 /** What an attempt that got no answer, or half a one, means. It may have been charged for. */
 export function failureOfNetwork(error: unknown, { endpoint, key }: ChatSubject): ChatFailure {
@@ -116,7 +120,7 @@ export function failureOfNetwork(error: unknown, { endpoint, key }: ChatSubject)
       fix: 'Check the network, `baseUrl` and `timeoutSeconds`, then run the same command again: answers that came are kept.',
     }),
     // Nothing was charged for where there was no connection.
-    { transient: true, lost: code !== 'ECONNREFUSED' && code !== 'ENOTFOUND' && code !== 'EAI_AGAIN' },
+    { transient: true, lost: code === undefined || !withoutConnection.has(code) },
   );
 }
 

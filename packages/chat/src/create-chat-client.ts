@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { isNlaError, NlaError, type JsonValue, type Logger } from '@nlakit/core';
 import { z } from 'zod';
 import { openAnswerStore, type StoredAnswer } from './answer-store.js';
@@ -13,6 +14,7 @@ import { gemini } from './dialects/gemini.js';
 import { openai } from './dialects/openai.js';
 import { readKey, requestBody, resolveEndpoint } from './endpoint.js';
 import { createRequestGate } from './request-gate.js';
+import { highestUsage } from './highest-usage.js';
 import { requestBytes } from './request-bytes.js';
 import { sendOnce } from './send-once.js';
 
@@ -46,6 +48,8 @@ const longestRetryAfterMilliseconds = 600_000;
 export function createChatClient(given: ChatOptions, context: ChatContext): ChatClient {
   const options = checkOptions(given);
   const { signal, log, clock = systemClock } = context;
+  // Everybody who waits listens; Node warns of more than ten.
+  setMaxListeners(0, signal);
   const dialect = dialects[options.dialect];
   const endpoint = resolveEndpoint(options, dialect);
   const store = openAnswerStore(context.cacheFolder);
@@ -64,8 +68,10 @@ export function createChatClient(given: ChatOptions, context: ChatContext): Chat
     const { inputPerMillion, outputPerMillion } = options.prices ?? { inputPerMillion: 0, outputPerMillion: 0 };
     return (inputTokens * inputPerMillion + outputTokens * outputPerMillion) / 1e6;
   };
-  // A token is at least one byte of what is sent, and the JSON of the body has more bytes than the texts and roles in it.
-  const highestCost = (request: ChatRequest): number => costOf(requestBytes(request), request.maxTokens);
+  const highestCost = (request: ChatRequest): number => {
+    const { inputTokens, outputTokens } = highestUsage(options, dialect, endpoint, request);
+    return costOf(inputTokens, outputTokens);
+  };
 
   const answerOf = (answer: StoredAnswer, key: string, cached: boolean): ChatAnswer => ({
     text: answer.text,
@@ -96,10 +102,12 @@ export function createChatClient(given: ChatOptions, context: ChatContext): Chat
     let lost = false;
     try {
       await gate.pass();
+      // Until it is known to have failed otherwise: whoever aborts does not learn whether an answer was made.
+      lost = true;
       const parsed = await sendOnce({
         subject: { endpoint, model: options.model, key },
         headers: dialect.headers(key),
-        body: requestBody(options, dialect, endpoint, request),
+        body: JSON.stringify(requestBody(options, dialect, endpoint, request)),
         parse: (json) => dialect.parse(json),
         fetch: context.fetch ?? fetch,
         timeoutMilliseconds: 1000 * (options.timeoutSeconds ?? 120),
@@ -113,9 +121,10 @@ export function createChatClient(given: ChatOptions, context: ChatContext): Chat
         inputTokens: parsed.inputTokens ?? estimateTokens(requestBytes(request)),
         outputTokens: parsed.outputTokens ?? estimateTokens(Buffer.byteLength(parsed.text)),
       };
+      lost = false;
       return answer;
     } catch (error) {
-      lost = error instanceof ChatFailure && error.lost;
+      if (error instanceof ChatFailure) lost = error.lost;
       throw error;
     } finally {
       if (lost) {
@@ -194,7 +203,7 @@ export function createChatClient(given: ChatOptions, context: ChatContext): Chat
         if (seen.has(key) || store.has(key)) found.cached += 1;
         else {
           found.inputTokens += estimateTokens(requestBytes(request));
-          found.outputTokensAtMost += request.maxTokens;
+          found.outputTokensAtMost += highestUsage(options, dialect, endpoint, request).outputTokens;
           found.costAtMost += highestCost(request);
         }
         seen.add(key);

@@ -63,11 +63,11 @@ export function readKey(
 }
 
 /** The body of a request: the dialect's fields, then the options' own; null takes a field out. */
-export function requestBody(options: ChatOptions, dialect: Dialect, { official }: Endpoint, request: ChatRequest): string {
-  return JSON.stringify(overlay(dialect.body(options.model, request, official), options.body ?? {}));
+export function requestBody(options: ChatOptions, dialect: Dialect, { official }: Endpoint, request: ChatRequest): JsonObject {
+  return overlay(dialect.body(options.model, request, official), options.body ?? {});
 }
 
-type JsonObject = Readonly<Record<string, JsonValue>>;
+export type JsonObject = Readonly<Record<string, JsonValue>>;
 
 function overlay(below: JsonObject, above: JsonObject): JsonObject {
   const merged: Record<string, JsonValue> = { ...below };

@@ -10,7 +10,7 @@ export interface RequestGate {
   pause(milliseconds: number): void;
 }
 
-/** A gate of `concurrency` places and a token bucket of one second's worth of `requestsPerMinute`. */
+/** A gate of `concurrency` places that lets attempts pass at least one `requestsPerMinute`-th of a minute apart. */
 export function createRequestGate(
   { concurrency, requestsPerMinute }: { readonly concurrency: number; readonly requestsPerMinute: number | undefined },
   clock: ChatClock,
@@ -19,10 +19,8 @@ export function createRequestGate(
   const waiting: (() => void)[] = [];
   let free = concurrency;
   let pausedUntil = -Infinity;
-  const perMillisecond = (requestsPerMinute ?? Infinity) / 60_000;
-  const capacity = Math.max(1, Math.floor(1000 * perMillisecond));
-  let tokens = capacity;
-  let filledAt = clock.now();
+  const apart = requestsPerMinute === undefined ? 0 : 60_000 / requestsPerMinute;
+  let nextAt = -Infinity;
 
   // Who has no place yet is woken to find out that the signal has aborted.
   signal.addEventListener(
@@ -58,20 +56,11 @@ export function createRequestGate(
     async pass() {
       for (;;) {
         signal.throwIfAborted();
-        const now = clock.now();
-        if (now < pausedUntil) {
-          await clock.sleep(pausedUntil - now, signal);
-          continue;
-        }
-        if (perMillisecond === Infinity) return;
-        tokens = Math.min(capacity, tokens + (now - filledAt) * perMillisecond);
-        filledAt = now;
-        // Sums of elapsed times may miss a whole token by rounding.
-        if (tokens >= 1 - 1e-9) {
-          tokens -= 1;
-          return;
-        }
-        await clock.sleep(Math.ceil((1 - tokens) / perMillisecond), signal);
+        // Everybody takes a moment of their own; one that a pause has overtaken is let go.
+        const moment = Math.max(clock.now(), nextAt, pausedUntil);
+        nextAt = moment + apart;
+        if (moment > clock.now()) await clock.sleep(moment - clock.now(), signal);
+        if (clock.now() >= pausedUntil) return;
       }
     },
     pause(milliseconds) {

@@ -2,6 +2,9 @@ import { ZodError } from 'zod';
 import { ChatFailure, failureOfBody, failureOfNetwork, failureOfStatus, type ChatSubject } from './chat-failure.js';
 import type { ParsedAnswer } from './dialects/dialect.js';
 
+/** No answer is that long; what is may never end. */
+const mostBytes = 32 * 2 ** 20;
+
 /** One attempt at one request. */
 export interface Attempt {
   readonly subject: ChatSubject;
@@ -29,7 +32,7 @@ export async function sendOnce(attempt: Attempt): Promise<ParsedAnswer> {
       redirect: 'manual',
       signal: AbortSignal.any([signal, timeout]),
     });
-    text = await response.text();
+    text = await readBounded(response);
   } catch (error) {
     signal.throwIfAborted();
     throw failureOfNetwork(timeout.aborted ? new Error(`no answer for ${attempt.timeoutMilliseconds / 1000} s`) : error, subject);
@@ -38,12 +41,25 @@ export async function sendOnce(attempt: Attempt): Promise<ParsedAnswer> {
   return readAnswer(attempt, text);
 }
 
+/** The body as text, if it is of a size that an answer may have. */
+async function readBounded({ body }: Response): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of body ?? []) {
+    size += (piece as Uint8Array).byteLength;
+    if (size > mostBytes) throw new Error(`more than ${mostBytes} bytes`);
+    pieces.push(piece as Uint8Array);
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
+
 function readAnswer({ parse, subject }: Attempt, text: string): ParsedAnswer {
   let json: unknown;
   try {
     json = JSON.parse(text);
-  } catch (error) {
-    throw failureOfBody(error instanceof Error ? error.message : String(error), subject);
+  } catch {
+    // The parser's own message quotes a piece of the text, which cannot be searched for the key.
+    throw failureOfBody(text === '' ? 'nothing' : text, subject);
   }
   try {
     return parse(json);

@@ -30,6 +30,7 @@ export const anthropic: Dialect = {
     messages: messages.map((message) => ({ ...message })),
     temperature,
   }),
+  outputLimit: ({ max_tokens: most }) => (typeof most === 'number' ? most : undefined),
   parse(json) {
     const { model, content, stop_reason: reason, usage } = schema.parse(json);
     return {

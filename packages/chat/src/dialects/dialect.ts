@@ -15,6 +15,8 @@ export interface Dialect {
   headers(key: string | undefined): Readonly<Record<string, string>>;
   /** `official`: the provider's own endpoint, which may want other fields than those that are compatible with it. */
   body(model: string, request: ChatRequest, official: boolean): Readonly<Record<string, JsonValue>>;
+  /** Most tokens of all answers together that a body asks for; nothing where it sets no limit. */
+  outputLimit(body: Readonly<Record<string, JsonValue>>): number | undefined;
   /** Throws a `ZodError` for what is no answer. */
   parse(json: unknown): ParsedAnswer;
 }

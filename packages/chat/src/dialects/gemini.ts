@@ -1,3 +1,4 @@
+import type { JsonValue } from '@nlakit/core';
 import { z } from 'zod';
 import type { Dialect } from './dialect.js';
 
@@ -38,6 +39,10 @@ export const gemini: Dialect = {
     contents: messages.map(({ role, content }) => ({ role: role === 'user' ? 'user' : 'model', parts: [{ text: content }] })),
     generationConfig: { maxOutputTokens: maxTokens, temperature, ...(seed === undefined ? {} : { seed }) },
   }),
+  outputLimit({ generationConfig }) {
+    const { maxOutputTokens: most, candidateCount: n } = (generationConfig ?? {}) as Readonly<Record<string, JsonValue>>;
+    return typeof most === 'number' ? most * (typeof n === 'number' ? n : 1) : undefined;
+  },
   parse(json) {
     const { modelVersion, candidates, usageMetadata } = schema.parse(json);
     const candidate = candidates?.[0];

@@ -30,6 +30,10 @@ export const openai: Dialect = {
     ...(seed === undefined ? {} : { seed }),
     stream: false,
   }),
+  outputLimit({ max_tokens: most, max_completion_tokens: mostToo, n }) {
+    const limits = [most, mostToo].filter((limit) => typeof limit === 'number');
+    return limits.length === 0 ? undefined : Math.max(...limits) * (typeof n === 'number' ? n : 1);
+  },
   parse(json) {
     const { model, choices, usage } = schema.parse(json);
     const choice = choices[0];
