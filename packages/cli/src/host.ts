@@ -12,6 +12,7 @@ export const bundledPlugins = [
   '@nlakit/injector-embedding',
   '@nlakit/dataset-wordnet',
   '@nlakit/dataset-parquet',
+  '@nlakit/dataset-corpus',
   '@nlakit/labeler-wordnet',
   '@nlakit/trainer-ar-sft',
   '@nlakit/trainer-av-sft',

@@ -76,9 +76,21 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
   watched(program.command('run <config>').description('data, AR, AV, evaluation and report; what is done is skipped'))
     .option('--allow-backend-change', 'go on with another backend than the run was made with; recorded')
     .action(action(async () => (await import('./commands/run.js')).run));
-  const data = program.command('data').description('the data stage');
-  common(data.command('build <config>').description('make or check the dataset of a config')).action(
-    action(async () => (await import('./commands/run.js')).dataBuild),
+  const data = program.command('data').description('the data stage, or one part of it');
+  const dataCommands = () => import('./commands/data.js');
+  const sharded = (command: Command): Command =>
+    common(command).option('--shard <i/n>', 'do only part i of n, from 0; their files are brought together afterwards');
+  sharded(data.command('extract <config>').description('read the activations of a corpus; goes on where it stopped')).action(
+    action(async () => (await dataCommands()).dataExtract),
+  );
+  common(data.command('split <config>').description('divide the documents among training and held-out data')).action(
+    action(async () => (await dataCommands()).dataSplit),
+  );
+  sharded(data.command('label <config>').description('ask the labeler for explanations; goes on where it stopped'))
+    .option('--dry-run', 'price the job; nothing is read by the model, nobody is asked')
+    .action(action(async () => (await dataCommands()).dataLabel));
+  common(data.command('build <config>').description('make or check the whole dataset of a config')).action(
+    action(async () => (await dataCommands()).dataBuild),
   );
   watched(program.command('train <config>').description('train; refuses an existing run without --resume'))
     .addOption(new Option('--role <role>', 'train one role only').choices(['av', 'ar']))

@@ -1,6 +1,7 @@
 import type { NlaContract } from './contract.js';
 import type { Figures, JsonValue, Warning } from './events.js';
 import type { Injector } from './injector.js';
+import type { LabelEstimate } from './labeler.js';
 import type { Model } from './model.js';
 
 /** The parts of a dataset. `heldOut` shares no document with the other two. */
@@ -69,6 +70,8 @@ export interface Dataset {
   readonly stages?: readonly string[];
   /** Makes the files if they have to be made; a dataset that only reads files checks them. Repeatable. */
   prepare(context: DatasetContext): AsyncIterable<DatasetEvent>;
+  /** What labelling would cost, before anything is read or asked; absent for a dataset that asks no labeler. */
+  estimateLabels?(context: DatasetContext): Promise<LabelEstimate>;
   describe(folder: string): Promise<DatasetDescription>;
   open(folder: string, split: SplitName): Promise<DatasetSplit>;
 }

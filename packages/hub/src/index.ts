@@ -2,7 +2,7 @@ export { pull } from './pull.js';
 export type { PulledFile, PullOptions, PullProgress, PullResult } from './pull.js';
 export { listRevision } from './list-revision.js';
 export type { ListRevisionOptions, RevisionListing } from './list-revision.js';
-export { resolveCachedAdapter, resolveCachedModel } from './resolve-cached.js';
+export { resolveCachedAdapter, resolveCachedDataset, resolveCachedModel } from './resolve-cached.js';
 export type { CachedAdapterRequest, CachedFolder, CachedModelRequest } from './resolve-cached.js';
 export { hubSettings } from './hub-settings.js';
 export type { HubSettings, HubSettingsOptions } from './hub-settings.js';

@@ -1,12 +1,13 @@
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { NlaError } from '@nlakit/core';
 import { cachedCommit, fileBytes, repositoryCache } from './cache-layout.js';
 import { hubCacheFolder } from './hub-settings.js';
 import { missingWeights } from './list-snapshot.js';
-import { checkRevision, parseRepositoryReference, type RepositoryReference } from './repository-id.js';
+import { checkRevision, parseRepositoryReference, type RepositoryReference, type RepositoryType } from './repository-id.js';
 import { checkSubfolder } from './select-files.js';
 
-/** A base model to find in the cache. */
+/** A base model or a dataset to find in the cache. */
 export interface CachedModelRequest extends RepositoryReference {
   /** Default: the cache of the environment. */
   readonly cacheFolder?: string;
@@ -55,9 +56,23 @@ export async function resolveCachedAdapter(request: CachedAdapterRequest): Promi
   return found;
 }
 
-async function findFolder(request: CachedAdapterRequest): Promise<CachedFolder | { readonly problem: string }> {
+/**
+ * Finds a dataset that was fetched before, without network, by repository and revision (default `main`). Throws `E_HUB_NOT_CACHED` with the
+ * command to run, `E_HUB_ID`, `E_HUB_REVISION`.
+ */
+export async function resolveCachedDataset(request: CachedModelRequest): Promise<CachedFolder> {
+  const found = await findFolder(request, 'dataset');
+  if ('problem' in found) throw notCached('dataset', request, found.problem);
+  if (!(await isFolder(found.snapshot))) throw notCached('dataset', request, `no folder ${found.snapshot}`);
+  return found;
+}
+
+async function findFolder(
+  request: CachedAdapterRequest,
+  type: RepositoryType = 'model',
+): Promise<CachedFolder | { readonly problem: string }> {
   const { id } = parseRepositoryReference(request.id);
-  const cache = repositoryCache(request.cacheFolder ?? hubCacheFolder(request.env ?? process.env), 'model', id);
+  const cache = repositoryCache(request.cacheFolder ?? hubCacheFolder(request.env ?? process.env), type, id);
   const revision = checkRevision(request.revision ?? 'main');
   const subfolder = checkSubfolder(request.subfolder);
   const commit = await cachedCommit(cache, revision);
@@ -70,8 +85,12 @@ async function isFile(folder: string, name: string): Promise<boolean> {
   return (await fileBytes(path.join(folder, name))) !== undefined;
 }
 
+async function isFolder(folder: string): Promise<boolean> {
+  return (await stat(folder).catch(() => undefined))?.isDirectory() === true;
+}
+
 function notCached(what: string, { id, subfolder, revision }: CachedAdapterRequest, found: string): NlaError {
-  const flags = `${subfolder === undefined ? '' : ` --subfolder ${subfolder}`}${revision === undefined ? '' : ` --revision ${revision}`}`;
+  const flags = `${what === 'dataset' ? ' --type dataset' : ''}${subfolder === undefined ? '' : ` --subfolder ${subfolder}`}${revision === undefined ? '' : ` --revision ${revision}`}`;
   return new NlaError('E_HUB_NOT_CACHED', {
     message: `The ${what} ${id} is not in the cache.`,
     found,

@@ -29,37 +29,59 @@ export interface ConstantBaselines {
  * `E_METRICS_EMPTY` without a non-zero vector, `E_METRICS_LENGTH` for vectors of different lengths, `E_METRICS_NOT_FINITE` for NaN.
  */
 export function constantBaselines(vectors: Iterable<ArrayLike<number>>): ConstantBaselines {
+  const sums = baselineSums();
+  for (const vector of vectors) sums.add(vector);
+  return sums.baselines();
+}
+
+/** {@link constantBaselines} of vectors that come one by one, for sets that do not fit into memory. */
+export interface BaselineSums {
+  /** Counts one vector in. `E_METRICS_LENGTH`, `E_METRICS_NOT_FINITE`. */
+  add(vector: ArrayLike<number>): void;
+  /** Of all vectors so far. `E_METRICS_EMPTY`. */
+  baselines(): ConstantBaselines;
+}
+
+/** Begins without vectors. */
+export function baselineSums(): BaselineSums {
   const hasher = referenceHasher();
   let unitSum = new Float64Array();
   let rawSum = new Float64Array();
   let n = 0;
   let rows = 0;
-  for (const vector of vectors) {
-    if (rows === 0) [unitSum, rawSum] = [new Float64Array(vector.length), new Float64Array(vector.length)];
-    if (unitSum.length !== vector.length) {
-      throw new NlaError('E_METRICS_LENGTH', { message: 'The vectors differ in length.', found: `${unitSum.length} and ${vector.length}` });
-    }
-    hasher.add(vector);
-    rows += 1;
-    const length = norm(vector);
-    if (!Number.isFinite(length)) {
-      throw new NlaError('E_METRICS_NOT_FINITE', {
-        message: 'A reference vector is not finite.',
-        found: `norm ${length} in row ${rows - 1}`,
-      });
-    }
-    if (length === 0) continue;
-    for (let index = 0; index < vector.length; index += 1) {
-      const value = vector[index] ?? NaN;
-      unitSum[index] = (unitSum[index] ?? 0) + value / length;
-      rawSum[index] = (rawSum[index] ?? 0) + value;
-    }
-    n += 1;
-  }
-  if (n === 0) throw new NlaError('E_METRICS_EMPTY', { message: 'Baselines need at least one vector that is not zero.' });
-  const meanUnit = unitSum.map((value) => value / n);
-  // A mean of unit vectors is at most 1 long; rounding may say otherwise.
-  const rho = Math.min(1, norm(meanUnit));
-  const meanRaw = rawSum.map((value) => value / n);
-  return { rho, rawvar: 1 - rho * rho, meannorm: 2 * (1 - rho), n, meanUnit, meanRaw, referenceHash: hasher.digest() };
+  return {
+    add(vector) {
+      if (rows === 0) [unitSum, rawSum] = [new Float64Array(vector.length), new Float64Array(vector.length)];
+      if (unitSum.length !== vector.length) {
+        throw new NlaError('E_METRICS_LENGTH', {
+          message: 'The vectors differ in length.',
+          found: `${unitSum.length} and ${vector.length}`,
+        });
+      }
+      hasher.add(vector);
+      rows += 1;
+      const length = norm(vector);
+      if (!Number.isFinite(length)) {
+        throw new NlaError('E_METRICS_NOT_FINITE', {
+          message: 'A reference vector is not finite.',
+          found: `norm ${length} in row ${rows - 1}`,
+        });
+      }
+      if (length === 0) return;
+      for (let index = 0; index < vector.length; index += 1) {
+        const value = vector[index] ?? NaN;
+        unitSum[index] = (unitSum[index] ?? 0) + value / length;
+        rawSum[index] = (rawSum[index] ?? 0) + value;
+      }
+      n += 1;
+    },
+    baselines() {
+      if (n === 0) throw new NlaError('E_METRICS_EMPTY', { message: 'Baselines need at least one vector that is not zero.' });
+      const meanUnit = unitSum.map((value) => value / n);
+      // A mean of unit vectors is at most 1 long; rounding may say otherwise.
+      const rho = Math.min(1, norm(meanUnit));
+      const meanRaw = rawSum.map((value) => value / n);
+      return { rho, rawvar: 1 - rho * rho, meannorm: 2 * (1 - rho), n, meanUnit, meanRaw, referenceHash: hasher.digest() };
+    },
+  };
 }

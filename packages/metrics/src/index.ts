@@ -1,7 +1,7 @@
 export { mean, median, quantile, sortedQuantile, standardDeviation, summarize } from './summarize.js';
 export { cosine, dot, mseNrm, norm } from './cosine.js';
-export { constantBaselines } from './baselines.js';
-export type { ConstantBaselines } from './baselines.js';
+export { baselineSums, constantBaselines } from './baselines.js';
+export type { BaselineSums, ConstantBaselines } from './baselines.js';
 export { constantFveNrm, fveMeannorm, fveNrm, fveRaw } from './variance-explained.js';
 export { bcaInterval } from './bca.js';
 export type { BcaInterval, Interval } from './bca.js';

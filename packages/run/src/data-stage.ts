@@ -1,6 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isNlaError, NlaError, type Dataset, type DatasetContext, type DatasetSplit, type Figures, type SplitName } from '@nlakit/core';
+import {
+  isNlaError,
+  NlaError,
+  type Dataset,
+  type DatasetContext,
+  type DatasetSplit,
+  type Figures,
+  type LabelEstimate,
+  type SplitName,
+} from '@nlakit/core';
 import { filesBelow, makeFolder, sha256File, writeFileAtomically } from './file-writing.js';
 import { interruption } from './interruption.js';
 import { runLayer, type RunSession } from './run-session.js';
@@ -75,24 +84,50 @@ export async function runDataPart(
   return prepareDataset(session, dataset, part);
 }
 
-async function prepareDataset(session: RunSession, dataset: Dataset, part: DataPart) {
-  const { layout, record, parts, events, log, signal } = session;
-  const started = performance.now();
+/** What labelling would cost, before anything is read or asked. Throws `E_DATA_STAGE` for a dataset that asks no labeler. */
+export async function estimateLabels(session: RunSession): Promise<LabelEstimate> {
+  const { layout, signal } = session;
+  const dataset = await session.parts.dataset();
+  if (dataset.estimateLabels === undefined) {
+    throw new NlaError('E_DATA_STAGE', {
+      message: 'The dataset of this config asks no labeler, so there is nothing to price.',
+      expected: 'a dataset with a stage "label" such as @nlakit/dataset-corpus',
+      kind: 'input',
+    });
+  }
+  try {
+    return await dataset.estimateLabels(await datasetContext(session));
+  } catch (error) {
+    throw signal.aborted && !isNlaError(error) ? interruption(`nothing was asked for ${layout.folder}`, session.resumeCommand) : error;
+  }
+}
+
+async function datasetContext({ layout, record, parts, signal }: RunSession): Promise<DatasetContext> {
   const model = await parts.model();
-  const injector = await parts.injector();
+  return { model, injector: await parts.injector(), layer: runLayer(record, model), folder: layout.dataFolder, signal };
+}
+
+async function prepareDataset(session: RunSession, dataset: Dataset, part: DataPart) {
+  const { layout, events, log, signal } = session;
+  const started = performance.now();
+  const context = { ...(await datasetContext(session)), ...part };
   await makeFolder(layout.dataFolder);
   await events.append({ stage: 'data', type: 'start' });
   let result: { readonly figures: Figures; readonly files: readonly string[] } = { figures: {}, files: [] };
-  const context = { model, injector, layer: runLayer(record, model), folder: layout.dataFolder, signal, ...part };
-  for await (const event of dataset.prepare(context)) {
-    if (event.type === 'progress') log.progress(event);
-    else if (event.type === 'warning') {
-      log.warn(`${event.warning.code}: ${event.warning.message}`);
-      await events.append({ stage: 'data', type: 'warning', warning: event.warning });
-    } else {
-      result = { figures: event.figures, files: event.files };
-      await events.append({ stage: 'data', type: 'done', ...result, seconds: (performance.now() - started) / 1000 });
+  try {
+    for await (const event of dataset.prepare(context)) {
+      if (event.type === 'progress') log.progress(event);
+      else if (event.type === 'warning') {
+        log.warn(`${event.warning.code}: ${event.warning.message}`);
+        await events.append({ stage: 'data', type: 'warning', warning: event.warning });
+      } else {
+        result = { figures: event.figures, files: event.files };
+        await events.append({ stage: 'data', type: 'done', ...result, seconds: (performance.now() - started) / 1000 });
+      }
     }
+  } catch (error) {
+    // A dataset may throw the signal's reason from wherever it was.
+    if (!signal.aborted || isNlaError(error)) throw error;
   }
   if (signal.aborted) throw interruption('the data is not complete yet', session.resumeCommand);
   return result;

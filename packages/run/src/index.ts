@@ -31,7 +31,7 @@ export type { RunSession, SessionOptions } from './run-session.js';
 export { adoptReconstructor } from './adopt-reconstructor.js';
 export type { ResolvedReconstructor } from './adopt-reconstructor.js';
 export { checkTraining } from './check-training.js';
-export { readManifest, runDataPart, runDataStage } from './data-stage.js';
+export { estimateLabels, readManifest, runDataPart, runDataStage } from './data-stage.js';
 export type { DataPart } from './data-stage.js';
 export type { DataManifest } from './data-stage.js';
 export { interruption } from './interruption.js';

@@ -6,6 +6,7 @@ export type { DatasetSidecarInput, ModelSidecarInput } from './write-sidecar.js'
 export { contractDifferences, contractFields, contractOf } from './contract-of.js';
 export type { ContractSupplement } from './contract-of.js';
 export { checkContract } from './check-contract.js';
+export { contractFor } from './contract-for.js';
 export { findMarker } from './find-marker.js';
 export type { Marker } from './find-marker.js';
 export { arPromptIds, avPromptIds } from './prompts.js';

@@ -4,8 +4,7 @@ import { isNlaError } from '@nlakit/core';
 import type { DatasetContext, JsonValue, NlaContract, SplitName } from '@nlakit/core';
 import { openSplit, splitFile } from '@nlakit/dataset';
 import type { ParquetSplit } from '@nlakit/dataset';
-import { lastTokenHidden } from '@nlakit/nla';
-import { tf } from '@nlakit/ops';
+import { probeActivation, sameActivation, type ActivationProbe } from '@nlakit/nla';
 import { wordnetVersion } from '@nlakit/wordnet';
 import type { WordnetDatasetOptions } from './options.js';
 
@@ -13,11 +12,7 @@ import type { WordnetDatasetOptions } from './options.js';
 export interface Origin {
   /** sha256 (hex) of options, seed, contract, tokenizer and WordNet version. */
   readonly fingerprint: string;
-  /**
-   * Norm and first components of one activation: tells weights, quantizer and layer apart where names do not. Compared with a tolerance,
-   * because backends differ in the last digits.
-   */
-  readonly probe: { readonly norm: number; readonly components: readonly number[] };
+  readonly probe: ActivationProbe;
 }
 
 /** Key of the {@link Origin} in a sidecar. */
@@ -35,19 +30,7 @@ export async function originOf(
 ): Promise<Origin> {
   const { batch: _, ...choices } = options;
   const parts = { procedure, choices, seed, contract, tokenizer: model.tokenizer.sha256, wordnet: wordnetVersion() };
-  const text = model.tokenizer.encode('dog: a domestic animal', { special: true });
-  const hidden = tf.tidy(() => lastTokenHidden(model, [text], layer));
-  const vector = await hidden.data();
-  hidden.dispose();
-  return {
-    fingerprint: createHash('sha256').update(JSON.stringify(parts)).digest('hex'),
-    probe: { norm: rounded(Math.hypot(...vector)), components: Array.from(vector.slice(0, 16), rounded) },
-  };
-}
-
-/** Six digits: more would only be noise of the backend. */
-function rounded(value: number): number {
-  return Number(value.toPrecision(6));
+  return { fingerprint: createHash('sha256').update(JSON.stringify(parts)).digest('hex'), probe: await probeActivation(model, layer) };
 }
 
 /** The splits in a folder, if all three are there, whole, and of that origin; undefined otherwise. */
@@ -70,8 +53,5 @@ export async function openIfMade(folder: string, origin: Origin): Promise<Readon
 
 function sameOrigin(found: JsonValue | undefined, origin: Origin): boolean {
   const { fingerprint, probe } = (found ?? {}) as Partial<Origin>;
-  if (fingerprint !== origin.fingerprint || probe === undefined) return false;
-  const tolerance = 1e-3 * origin.probe.norm;
-  const near = (one: number | undefined, other: number) => one !== undefined && Math.abs(one - other) <= tolerance;
-  return near(probe.norm, origin.probe.norm) && origin.probe.components.every((value, at) => near(probe.components[at], value));
+  return fingerprint === origin.fingerprint && probe !== undefined && sameActivation(probe, origin.probe);
 }

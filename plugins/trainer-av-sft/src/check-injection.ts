@@ -1,9 +1,6 @@
 import { type GuardReport, type Injector, type Model, NlaError, type RandomStream, type Scale } from '@nlakit/core';
-import { chunks } from '@nlakit/nla';
-import { summarize, vectorNorm } from '@nlakit/nla/training';
-
-/** Ids whose embedding norms the guard looks at. */
-const sampledIds = 1000;
+import { sampleEmbeddingNorms } from '@nlakit/nla';
+import { summarize } from '@nlakit/nla/training';
 
 /** How a configuration may overrule the guard. */
 export interface GuardOverrides {
@@ -22,16 +19,7 @@ export async function checkInjection(
   overrides: GuardOverrides,
 ): Promise<{ readonly guard: GuardReport; readonly override: boolean }> {
   const { model, injector, scale, random } = parts;
-  const { vocabularySize, dModel } = model.spec;
-  const ids =
-    vocabularySize <= sampledIds
-      ? Array.from({ length: vocabularySize }, (_, id) => id)
-      : Array.from({ length: sampledIds }, () => random.integer(vocabularySize));
-  const embeddingNorms: number[] = [];
-  for (const some of chunks(ids, 256)) {
-    const vectors = await model.embed(Int32Array.from(some));
-    some.forEach((_, place) => embeddingNorms.push(vectorNorm(vectors.subarray(place * dModel, (place + 1) * dModel))));
-  }
+  const embeddingNorms = await sampleEmbeddingNorms(model, random);
   const guard = injector.guard({ activationNorms: summarize(activationNorms), embeddingNorms: summarize(embeddingNorms) }, scale);
   if (guard.verdict === 'accepted') return { guard, override: false };
   const injectorAccepts = 'allowOutOfDistribution' in injector && injector.allowOutOfDistribution === true;

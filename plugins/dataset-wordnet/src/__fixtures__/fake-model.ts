@@ -101,7 +101,7 @@ export function fakeModel(seed = 7): FakeModel {
     generate: () => {
       throw new Error('unused');
     },
-    embed: () => Promise.reject(new Error('unused')),
+    embed: (ids) => Promise.resolve(Float32Array.from([...ids].flatMap((id) => [...table.subarray(id * dModel, (id + 1) * dModel)]))),
     dispose: () => undefined,
   };
 }
