@@ -27,7 +27,7 @@ describe('publishing while training', () => {
     version: '1.0.0',
     optionsSchema: plugin.optionsSchema,
     create: (options) => {
-      const real = huggingFacePublisher(options as Parameters<typeof huggingFacePublisher>[0]);
+      const real = huggingFacePublisher(options);
       return {
         ...real,
         async *publish(plan, signal): AsyncIterable<PublishEvent> {

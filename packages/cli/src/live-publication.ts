@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { isNlaError, NlaError, type Publisher, type PublishEvent } from '@nlakit/core';
-import { buildRelease, openRun, type OpenedRun } from '@nlakit/run';
+import { buildRelease, type OpenedRun } from '@nlakit/run';
 import { withBaseModelDocuments } from './base-model-documents.js';
 import type { TerminalLogger } from './terminal-logger.js';
 import { writeRunReport } from './write-run-report.js';
