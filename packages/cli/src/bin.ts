@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { processIo } from './io.js';
 import { runCli } from './program.js';
+import { useProxy } from './use-proxy.js';
 
 const controller = new AbortController();
 const stop = (): void => {
@@ -19,6 +20,7 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+await useProxy(process.env);
 process.exitCode = await runCli(process.argv.slice(2), processIo(controller.signal));
 // Worker threads of an engine would keep the process alive; what was printed has been handed to the system by now or is awaited here.
 await Promise.all(

@@ -14,5 +14,5 @@ export type { Subject as HubSubject } from './hub-failure.js';
 export { listCommit, resolveCommit } from './list-repository.js';
 export type { ListedFile } from './listing.js';
 export type { ContentId } from './content-hash.js';
-export { defaultRetryPolicy, withRetries } from './with-retries.js';
-export type { RetryPolicy } from './with-retries.js';
+export { defaultRetryPolicy, warnOfRetries, withRetries } from './with-retries.js';
+export type { Retry, RetryPolicy } from './with-retries.js';

@@ -7,7 +7,7 @@ import { listCommit, resolveCommit } from './list-repository.js';
 import { listSnapshot } from './list-snapshot.js';
 import { readListing, writeListing, type ListedFile } from './listing.js';
 import { checkRevision, parseRepositoryReference, type RepositoryType } from './repository-id.js';
-import { defaultRetryPolicy, type RetryPolicy } from './with-retries.js';
+import { defaultRetryPolicy, warnOfRetries, type RetryPolicy } from './with-retries.js';
 
 /** Options of {@link listRevision}. */
 export interface ListRevisionOptions extends HubSettingsOptions {
@@ -57,7 +57,8 @@ export async function listRevision(reference: string, options: ListRevisionOptio
       kind: 'input',
     });
   }
-  const hubFetch = createHubFetch(subject, { ...defaultRetryPolicy, ...options.retry }, options.signal ?? new AbortController().signal);
+  const policy = { ...defaultRetryPolicy, onRetry: warnOfRetries(options.onWarning), ...options.retry };
+  const hubFetch = createHubFetch(subject, policy, options.signal ?? new AbortController().signal);
   try {
     const commit = await resolveCommit(subject, hubFetch);
     const listing = await readListing(cache, commit);

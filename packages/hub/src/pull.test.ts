@@ -55,6 +55,14 @@ describe('pull', () => {
     expect(hub.requests).toEqual([]);
   });
 
+  it('says why it waits when it tries again', async () => {
+    const { hub, pull: pullHere } = await workplace();
+    hub.fault = faultSequence([{ type: 'status', status: 503 }]);
+    const warnings: string[] = [];
+    await pullHere({ onWarning: (message) => warnings.push(message) });
+    expect(warnings).toEqual([expect.stringMatching(/^W_HUB_RETRY: .+ Trying again in 0\.0 s\.$/)]);
+  });
+
   it('takes over blobs of an earlier commit, and leads to the new one when it is whole', async () => {
     const { hub, pull: pullHere } = await workplace();
     const first = await pullHere();

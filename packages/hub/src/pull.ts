@@ -13,7 +13,7 @@ import { listSnapshot, missingWeights } from './list-snapshot.js';
 import { placeFile } from './place-file.js';
 import { checkRevision, isCommitId, parseRepositoryReference, type RepositoryType } from './repository-id.js';
 import { checkSubfolder, selectFiles, type Selection } from './select-files.js';
-import { defaultRetryPolicy, type RetryPolicy } from './with-retries.js';
+import { defaultRetryPolicy, warnOfRetries, type RetryPolicy } from './with-retries.js';
 
 /** How far a pull is. */
 export interface PullProgress {
@@ -110,7 +110,7 @@ async function pullFiles(reference: string, options: PullOptions, signal: AbortS
   const subfolder = checkSubfolder(options.subfolder);
   const selection: Selection = { type, subfolder, all: options.all ?? false, include: options.include };
   const subject: Subject = { settings, id, type, revision: requested };
-  const policy = { ...defaultRetryPolicy, ...options.retry };
+  const policy = { ...defaultRetryPolicy, onRetry: warnOfRetries(options.onWarning), ...options.retry };
   const cache = repositoryCache(settings.cacheFolder, type, id);
 
   const found = await findCommitFiles(cache, subject, selection, policy, signal, options.onWarning);

@@ -12,6 +12,22 @@ export interface RetryPolicy {
   readonly longestRetryAfterMilliseconds: number;
   /** A body that brings nothing for that long counts as a lost connection. */
   readonly stallMilliseconds: number;
+  /** Told before each wait: somebody may be looking on and wonder why nothing happens. */
+  readonly onRetry?: (retry: Retry) => void;
+}
+
+/** An attempt that failed and will be followed by another. */
+export interface Retry {
+  /** What went wrong, in a line. */
+  readonly reason: string;
+  readonly waitMilliseconds: number;
+  /** Attempts so far without progress. */
+  readonly failures: number;
+}
+
+/** Says each retry as a warning. */
+export function warnOfRetries(onWarning: ((message: string) => void) | undefined): (retry: Retry) => void {
+  return ({ reason, waitMilliseconds }) => onWarning?.(`W_HUB_RETRY: ${reason} Trying again in ${(waitMilliseconds / 1000).toFixed(1)} s.`);
 }
 
 /** Gives up after about a minute without progress. */
@@ -46,7 +62,9 @@ export async function withRetries<Result>(
       const asked = error.waitMilliseconds ?? 0;
       if (!error.transient || failures >= policy.attempts || asked > policy.longestRetryAfterMilliseconds) throw error.error;
       const backOff = Math.min(policy.longestWaitMilliseconds, policy.firstWaitMilliseconds * 2 ** (failures - 1));
-      await delay(Math.max(asked, backOff * (1 - Math.random() / 2)), undefined, { signal }).catch(() => {
+      const wait = Math.max(asked, backOff * (1 - Math.random() / 2));
+      policy.onRetry?.({ reason: error.error.details.message, waitMilliseconds: wait, failures });
+      await delay(wait, undefined, { signal }).catch(() => {
         signal.throwIfAborted();
       });
     }

@@ -1,4 +1,5 @@
 import { definePlugin } from '@nlakit/core';
+import { warnOfRetries } from '@nlakit/hub';
 import manifest from '../package.json' with { type: 'json' };
 import { huggingFacePublisher } from './hugging-face-publisher.js';
 import { optionsSchema } from './options.js';
@@ -9,5 +10,5 @@ export const plugin = definePlugin({
   name: manifest.name,
   version: manifest.version,
   optionsSchema,
-  create: (options) => huggingFacePublisher(options),
+  create: (options, { log }) => huggingFacePublisher({ ...options, retry: { onRetry: warnOfRetries((message) => log.warn(message)) } }),
 });
