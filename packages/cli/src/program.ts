@@ -180,10 +180,12 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
   common(
     program
       .command('bench [case]')
-      .description('time parts of the toolkit: nf4, load, startup, tiny-step, generate, e2b-step; without a case all but the last'),
+      .description(
+        'time parts of the toolkit: nf4, load, startup, tiny-step, generate, extract, extract-e2b, e2b-step; without a case all but the last two',
+      ),
   )
-    .option('--model <dir>', 'model folder of e2b-step (default: random weights)')
-    .option('--repeats <n>', 'times each thing is measured (default: 5; e2b-step: 1)')
+    .option('--model <dir>', 'model folder of e2b-step and extract-e2b (default: random weights)')
+    .option('--repeats <n>', 'times each thing is measured (default: 5; e2b-step, extract-e2b: 1)')
     .option('--length <tokens>', 'tokens in a row of the cases that have rows')
     .option('--out <file>', 'write the result there, too')
     .action(action(async () => (await import('./commands/bench.js')).bench));

@@ -285,6 +285,25 @@ describe('a dataset from a corpus', () => {
     expect(ids[1]).toMatch(/__shuf7$/);
   });
 
+  it('writes the rows before they are split, one file a layer', async () => {
+    await writeCorpus(12);
+    const made = make('data', { layers: [2], base: true });
+    await prepare(made, { until: 'extract' });
+    await prepare(make('data', { layers: [2], base: true, fractions: { avSft: 0.5, arSft: 0.5, heldOut: 0 } }));
+    const [one, two] = await Promise.all([1, 2].map((layer) => openSplit(join(place, `data/base_L${layer}.parquet`), 'heldOut')));
+    expect(one?.sidecar).toMatchObject({
+      stage: 'base',
+      layer: 1,
+      datasetId: expect.stringMatching(/^base_tiny_L1_[0-9a-f]{8}$/) as string,
+    });
+    expect(two?.sidecar).toMatchObject({ stage: 'base', layer: 2, rowCount: one?.length });
+    const av = await rowsOf('data', 'avSft');
+    const base = new Map((await one?.rows(Array.from({ length: one.length }, (_, at) => at)))?.map((row) => [row.id, row]));
+    for (const row of av) expect(row.vector).toEqual(base.get(row.id)?.vector);
+    const [first] = (await two?.rows([0])) ?? [];
+    expect(first?.vector).not.toEqual(base.get(first?.id ?? '')?.vector);
+  });
+
   it('reads several layers in one pass', async () => {
     await writeCorpus(12);
     const made = make('data', { layers: [0, 2] });

@@ -15,6 +15,7 @@ import {
 import { describeDataset, openSplit, splitFile } from '@nlakit/dataset';
 import { contractFor } from '@nlakit/sidecar';
 import { buildStage } from './build/build-stage.js';
+import { writeBase } from './build/write-base.js';
 import { openCorpus } from './documents/index.js';
 import { labelItem } from './extract/corpus-row.js';
 import { extract, planCorpus, readExtraction, type ExtractSetup } from './extract/extract.js';
@@ -69,7 +70,9 @@ async function* prepare(options: CorpusDatasetOptions, parts: CorpusParts, conte
   }
   yield* warningsOf(extraction, options);
   const figures = extractionFigures(extraction, layer);
-  if (until === 'extract') return yield done(figures, [stageFolder(folder, 'extract')]);
+  const corpusNames = setup.corpus.names;
+  const baseFiles = options.base ? await writeBase({ contract, corpusNames, extraction, options, context }) : [];
+  if (until === 'extract') return yield done(figures, [stageFolder(folder, 'extract'), ...baseFiles]);
 
   const split = await splitStage(folder, extraction, options, parts.seeds);
   const documents = countFamilies(split.of.values());
@@ -80,10 +83,9 @@ async function* prepare(options: CorpusDatasetOptions, parts: CorpusParts, conte
   if (until === 'label') return yield done({ rows: labels.rows.length, chunks: labels.chunks }, [stageFolder(folder, 'label')]);
   if (!labels.complete) throw incomplete(folder);
 
-  const { names } = setup.corpus;
   const rows = yield* buildStage({
     contract,
-    corpusNames: names,
+    corpusNames,
     extraction,
     split,
     labels,
@@ -93,10 +95,10 @@ async function* prepare(options: CorpusDatasetOptions, parts: CorpusParts, conte
     context,
   });
   const dropped = extraction.rows - rows.avSft - rows.arSft - rows.heldOut;
-  yield done(
-    { ...rows, rowsDropped: dropped, dModel: contract.dModel, layer, ...figures },
-    (['avSft', 'arSft', 'heldOut'] as const).filter((name) => rows[name] > 0).map((name) => splitFile(folder, name)),
-  );
+  yield done({ ...rows, rowsDropped: dropped, dModel: contract.dModel, layer, ...figures }, [
+    ...(['avSft', 'arSft', 'heldOut'] as const).filter((name) => rows[name] > 0).map((name) => splitFile(folder, name)),
+    ...baseFiles,
+  ]);
 }
 
 /** What the labels would cost, from the texts alone: nothing is read by the model, nobody is asked. */

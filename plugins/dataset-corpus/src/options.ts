@@ -19,6 +19,8 @@ export const optionsSchema = z.strictObject({
   positionsPerDocument: z.number().int().min(1).default(10),
   /** Further blocks that are read in the same pass; the files are made for the layer of the model. */
   layers: z.array(z.number().int().min(0)).default([]),
+  /** Whether all rows are also written before they are split, to one `base_L<K>.parquet` for each layer. */
+  base: z.boolean().default(false),
   /** Most tokens of one forward pass, padding included. */
   batchTokens: z.number().int().min(1).default(4096),
   /** Documents of one chunk: what is lost at most when the extraction is killed, and what shards divide among them. */

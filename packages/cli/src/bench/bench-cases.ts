@@ -15,5 +15,7 @@ export const benchCases: ReadonlyMap<string, CaseEntry> = new Map<string, CaseEn
   ['nf4', { load: async () => (await import('./nf4.js')).nf4Case }],
   ['generate', { load: async () => (await import('./generate.js')).generateCase }],
   ['tiny-step', { load: async () => (await import('./tiny-step.js')).tinyStepCase }],
+  ['extract', { load: async () => (await import('./extract.js')).extractCase }],
+  ['extract-e2b', { onlyByName: true, repeats: 1, load: async () => (await import('./extract.js')).extractE2bCase }],
   ['e2b-step', { onlyByName: true, repeats: 1, load: async () => (await import('./e2b-step.js')).e2bStepCase }],
 ]);

@@ -1,8 +1,7 @@
-import { join, resolve } from 'node:path';
-import type { JsonValue, Model, Quantizer } from '@nlakit/core';
+import type { Model } from '@nlakit/core';
 import type { BenchCase, BenchRow, BenchSetting } from './bench-case.js';
-import geometry from './gemma-4-e2b.config.json' with { type: 'json' };
 import { peakResidentBytes } from '../peak-resident-bytes.js';
+import { loadE2bModel } from './load-e2b-model.js';
 import { summarize } from './measure.js';
 import { measureTrainingStep } from './measure-training-step.js';
 import { openBenchParts } from './open-bench-parts.js';
@@ -18,7 +17,7 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
   try {
     const backend = await parts.backend();
     const loading = performance.now();
-    model = await loadModel(setting, await parts.quantizer());
+    model = await loadE2bModel(setting, await parts.quantizer());
     const loadSeconds = (performance.now() - loading) / 1000;
     const recipe = { preset: 'seed' as const, accumulate: 1, maxLength: length };
     const { plan, steps } = await measureTrainingStep(model, backend, recipe, {
@@ -56,19 +55,6 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
     model?.dispose();
     await parts.dispose();
   }
-}
-
-async function loadModel({ context, model }: BenchSetting, quantizer: Quantizer | undefined): Promise<Model> {
-  const { absentTokenizer, loadModelWithoutTokenizer } = await import('../model-without-tokenizer.js');
-  if (model !== undefined) return loadModelWithoutTokenizer(resolve(context.io.cwd, model), { quantizer });
-  const { gemma4FromSource } = await import('@nlakit/model-gemma4');
-  const { randomWeights } = await import('../random-weights.js');
-  const config: Readonly<Record<string, JsonValue>> = geometry;
-  return gemma4FromSource(randomWeights(config, 0).source, {
-    config,
-    tokenizer: absentTokenizer(config, join(context.io.cwd, 'gemma-4-e2b')),
-    ...(quantizer === undefined ? {} : { quantizer }),
-  });
 }
 
 /** `nla bench e2b-step` */
