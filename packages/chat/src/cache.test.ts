@@ -137,6 +137,7 @@ it('is shared by processes at the same time', async () => {
   };
   const here = path.dirname(fileURLToPath(import.meta.url));
   const args = [
+    '--conditions=@nlakit/source',
     '--import',
     new URL('../../cli/test/support/register-source.mjs', import.meta.url).href,
     path.join(here, '__fixtures__/complete-many.mjs'),

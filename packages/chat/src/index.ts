@@ -5,3 +5,6 @@ export type { ChatOptions } from './chat-options.js';
 export { createChatClient } from './create-chat-client.js';
 export type { ChatContext } from './create-chat-client.js';
 export type { ChatClock } from './chat-clock.js';
+export { mapConcurrently } from './map-concurrently.js';
+export { readPromptTemplate } from './prompt-template.js';
+export type { PromptTemplate } from './prompt-template.js';

@@ -15,6 +15,7 @@ export { linearTrend, pairedTrend } from './trend.js';
 export type { LinearTrend, PairedTrend } from './trend.js';
 export { holm } from './holm.js';
 export { derangement } from './derangement.js';
+export { binomialUpperP } from './binomial.js';
 export { wilsonInterval } from './wilson.js';
 export { fitLogisticRegression } from './logistic-regression.js';
 export type { LabelledRows, LinearClassifier, LogisticRegressionOptions } from './logistic-regression.js';

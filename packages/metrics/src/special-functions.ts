@@ -8,6 +8,7 @@ interface Cephes {
   readonly ndtr: (x: number) => number;
   readonly ndtri: (probability: number) => number;
   readonly stdtr: (degreesOfFreedom: number, t: number) => number;
+  readonly bdtrc: (successes: number, trials: number, probability: number) => number;
   readonly stdtri: (degreesOfFreedom: number, probability: number) => number;
 }
 
@@ -33,4 +34,9 @@ export function studentTwoSidedP(t: number, degreesOfFreedom: number): number {
 /** Quantile of Student's t with whole `degreesOfFreedom`, for a probability strictly between 0 and 1. */
 export function studentQuantile(probability: number, degreesOfFreedom: number): number {
   return cephes.stdtri(degreesOfFreedom, probability);
+}
+
+/** Probability of more than `successes` in that many trials of one `probability`: the upper tail of the binomial distribution. */
+export function binomialTail(successes: number, trials: number, probability: number): number {
+  return cephes.bdtrc(successes, trials, probability);
 }

@@ -1,8 +1,8 @@
 import { NlaError } from '@nlakit/core';
 import type { TextTransform, TextVariant } from './text-transform.js';
 
-/** Paraphrases texts, one for one. */
-export type Paraphraser = (texts: readonly string[], context: { readonly signal: AbortSignal }) => Promise<readonly string[]>;
+/** Paraphrases texts, one for one; null for a text it has no paraphrase of, which then has no variant. */
+export type Paraphraser = (texts: readonly string[], context: { readonly signal: AbortSignal }) => Promise<readonly (string | null)[]>;
 
 /** The sentences or clauses that a text claims, with their punctuation. */
 export function claimsOf(text: string): string[] {
@@ -54,18 +54,18 @@ export function paraphraseTransform(paraphrase: Paraphraser): TextTransform {
     async apply(texts, { signal }) {
       const unique = [...new Set(texts.filter((text) => text !== ''))];
       const found: unknown = await paraphrase(unique, { signal });
-      if (!Array.isArray(found) || found.length !== unique.length || !found.every((text) => typeof text === 'string')) {
+      if (!Array.isArray(found) || found.length !== unique.length || !found.every((text) => typeof text === 'string' || text === null)) {
         throw new NlaError('E_PARAPHRASER_RESULT', {
           message: 'The paraphraser did not give one text for each.',
           found: Array.isArray(found) ? `${found.length} results for ${unique.length} texts` : typeof found,
-          expected: 'an array of texts, as many as it was given',
+          expected: 'an array of texts or null, as many as it was given',
           kind: 'input',
         });
       }
-      const byText = new Map(unique.map((text, index) => [text, String(found[index])]));
+      const byText = new Map(unique.map((text, index) => [text, found[index] as string | null]));
       return texts.map((text) => {
         const other = byText.get(text);
-        return other === undefined ? [] : [{ text: other }];
+        return other == null ? [] : [{ text: other }];
       });
     },
   };

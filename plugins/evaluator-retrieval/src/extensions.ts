@@ -20,7 +20,7 @@ export interface Extensions {
 export async function loadExtensions(options: RetrievalOptions, baseFolder: string): Promise<Extensions> {
   const transforms: TextTransform[] = [emptyTransform, shuffleWords, shuffleSentences, dropClaim];
   if (options.paraphraser !== undefined) {
-    transforms.push(paraphraseTransform((await functionOf(options.paraphraser, baseFolder)) as Paraphraser));
+    transforms.push(paraphraseTransform(await paraphraserOf(options.paraphraser, baseFolder)));
   }
   for (const specifier of options.transforms) {
     const found = await loadExport(specifier, baseFolder);
@@ -30,6 +30,14 @@ export async function loadExtensions(options: RetrievalOptions, baseFolder: stri
   }
   if (options.embedder === undefined) return { transforms };
   return { transforms, embedder: (await functionOf(options.embedder, baseFolder)) as Embedder };
+}
+
+async function paraphraserOf(named: NonNullable<RetrievalOptions['paraphraser']>, baseFolder: string): Promise<Paraphraser> {
+  if (typeof named === 'string') return (await functionOf(named, baseFolder)) as Paraphraser;
+  const make = (await functionOf(named.use, baseFolder)) as (options: unknown, context: { readonly baseFolder: string }) => unknown;
+  const made = await make(named.options, { baseFolder });
+  if (typeof made === 'function') return made as Paraphraser;
+  throw invalid(named.use, 'a function that makes a function of its options');
 }
 
 async function functionOf(specifier: string, baseFolder: string): Promise<unknown> {

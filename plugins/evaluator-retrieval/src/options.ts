@@ -26,8 +26,13 @@ export const optionsSchema = z.strictObject({
   stopWords: z.array(z.string()).default([]),
   /** `./embed.mjs#embed`: a function from texts to one vector each, for similarity by meaning. None is bundled. */
   embedder: z.string().min(1).optional(),
-  /** `./paraphrase.mjs#paraphrase`: a function from texts to one paraphrase each. */
-  paraphraser: z.string().min(1).optional(),
+  /**
+   * `./paraphrase.mjs#paraphrase`: a function from texts to one paraphrase each. Or a function that makes such a one of options:
+   * `{ use: '@nlakit/evaluator-judge#chatParaphraser', options: { chat: … } }`.
+   */
+  paraphraser: z
+    .union([z.string().min(1), z.strictObject({ use: z.string().min(1), options: z.record(z.string(), z.json()).default({}) })])
+    .optional(),
   /** `./mine.mjs#transform`: further text transforms. */
   transforms: z.array(z.string().min(1)).default([]),
   /** First part of the names of the random streams used. */

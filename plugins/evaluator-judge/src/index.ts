@@ -1,0 +1,10 @@
+export { plugin, plugin as default } from './plugin.js';
+export * from './chat-paraphraser.js';
+export * from './evaluate-judge.js';
+export * from './judge-warnings.js';
+export * from './options.js';
+export * from './questions.js';
+export * from './read-answers.js';
+export * from './read-prompts.js';
+export * from './stored-rows.js';
+export * from './summary.js';
