@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { NlaError } from '@nlakit/core';
 import { isRepositoryId } from '@nlakit/hub';
-import { runLayout, stepsOf, type Role } from '@nlakit/run';
+import { readRetractions, runLayout, stepsOf, type Role } from '@nlakit/run';
 import { SIDECAR_FILE } from '@nlakit/sidecar';
 import { runTarget, usage, type CommandContext } from './command-context.js';
 import { exists } from './exists.js';
@@ -29,9 +29,10 @@ export interface NlaReference {
 
 /**
  * Finds the verbalizer, and the reconstructor beside it, in a run, a published trajectory, a step folder of either, a folder with one
- * adapter, or a repository on the Hub, of which the adapters in question are fetched and nothing else. The newest steps unless one is named.
+ * adapter, or a repository on the Hub, of which the adapters in question are fetched and nothing else. The newest steps unless one is named;
+ * one that was retracted has to be named.
  *
- * Throws `E_USAGE`, `E_RUN_MISSING`, `E_STEP_MISSING`, `E_SIDECAR_MISSING`, `E_HUB_ADAPTER` and the `E_HUB_…` errors of fetching.
+ * Throws `E_USAGE`, `E_RUN_MISSING`, `E_STEP_MISSING`, `E_STEP_RETRACTED`, `E_SIDECAR_MISSING`, `E_HUB_ADAPTER` and the `E_HUB_…` errors of fetching.
  */
 export async function locateNla(context: CommandContext, target: string, reference: NlaReference = {}): Promise<NlaPlace> {
   const { cwd } = context.io;
@@ -66,7 +67,10 @@ async function locateInFolder(context: CommandContext, target: string, named: Ch
   }
   if (found.role === 'ar') throw usage('The folder', target, 'a run folder, a published trajectory, or a step of one');
   const newest = async (role: Role): Promise<CheckpointPlace | undefined> => {
-    const step = (await stepsOf(layout.checkpoints(role))).at(-1);
+    const steps = await stepsOf(layout.checkpoints(role));
+    const retracted = role === 'av' ? (await readRetractions(layout.folder)).steps : new Map<number, never>();
+    const step = steps.filter((one) => !retracted.has(one)).at(-1);
+    if (step === undefined && steps.length > 0) throw allRetracted(layout.checkpoints(role), steps);
     return step === undefined ? undefined : { folder: layout.checkpoint(role, step), step };
   };
   const verbalizer = found.step === undefined ? await newest('av') : { folder: layout.checkpoint('av', found.step), step: found.step };
@@ -97,6 +101,16 @@ async function locateReconstructor(context: CommandContext, text: string): Promi
     found: text,
     expected: 'a folder reconstructor/step_…, or one with a value head',
     fix: 'Name its folder: --ar owner/name:folder.',
+    kind: 'input',
+  });
+}
+
+function allRetracted(folder: string, steps: readonly number[]): NlaError {
+  return new NlaError('E_STEP_RETRACTED', {
+    message: 'Every step of this trajectory is retracted.',
+    file: folder,
+    found: steps.join(', '),
+    fix: 'Name the folder of a step to open it all the same.',
     kind: 'input',
   });
 }

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { NlaError, type Injector, type Model } from '@nlakit/core';
 import { openReconstructor, openVerbalizer, readModelSidecar, type Reconstructor, type Verbalizer } from '@nlakit/nla';
-import { createRunParts, preparePlugin, reopenSession, type PluginSlot } from '@nlakit/run';
+import { createRunParts, preparePlugin, readRetractions, reopenSession, retractionWarning, type PluginSlot } from '@nlakit/run';
 import { SIDECAR_FILE, type ContractSupplement, type ModelSidecar } from '@nlakit/sidecar';
 import { overridesOf, type CommandContext } from './command-context.js';
 import { locateNla, type NlaReference } from './locate-nla.js';
@@ -46,7 +46,12 @@ export async function openNla(context: CommandContext, target: string, options: 
       place.reconstructor === undefined
         ? undefined
         : await openReconstructor({ folder: place.reconstructor.folder, model, ...supplemented });
-    for (const { code, message } of [...verbalizer.warnings, ...(reconstructor?.warnings ?? [])]) log.warn(`${code}: ${message}`);
+    const { step } = place.verbalizer;
+    // A published sidecar says it itself; the step folder of a run keeps the bytes that training wrote.
+    const retraction =
+      step === null || place.runFolder === undefined ? undefined : (await readRetractions(place.runFolder)).steps.get(step);
+    const retracted = retraction === undefined ? [] : [retractionWarning(retraction)];
+    for (const { code, message } of [...retracted, ...verbalizer.warnings, ...(reconstructor?.warnings ?? [])]) log.warn(`${code}: ${message}`);
     const trainedOn = verbalizer.sidecar.training?.['base_model_fingerprint'];
     // A run holds itself to its model. Here the same weights may come in other files, so another fingerprint is no proof.
     if (

@@ -122,7 +122,8 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--ar-template <file>', 'AR prompt, for a published sidecar that lacks it')
     .option('--injection-char <char>', 'marker, for a published sidecar that lacks it')
     .action(action(async () => (await import('./commands/explain.js')).explain));
-  common(program.command('report <run>').description('write card, figures and HTML'))
+  common(program.command('report <folder>').description('write card, figures and HTML of a run or a published folder'))
+    .option('--data-license <data=licence>', 'licence of a data set, for the card; can be repeated', repeated)
     .option('--tensorboard [folder]', 'write TensorBoard event files instead (default: tensorboard/ in the run folder)')
     .action(action(async () => (await import('./commands/report.js')).report));
   common(
@@ -134,6 +135,18 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--out <folder>', 'folder of table, figures and experiment.json (default: result/ in the run folder)')
     .option('--amend', 'go on although the question was changed after something had been measured; the result says so')
     .action(action(async () => (await import('./commands/experiment.js')).experiment));
+  common(
+    program.command('lint <folder>').description('look every number, link and folder of a card up; exit code 2 if something is wrong'),
+  ).action(action(async () => (await import('./commands/lint.js')).lint));
+  common(
+    program
+      .command('retract <folder>')
+      .description('mark steps of a run or a published folder as not to be relied on; they stay, the card says why'),
+  )
+    .requiredOption('--steps <list>', 'steps of the trajectory: 100,150')
+    .option('--reason <text>', 'what is wrong with them')
+    .option('--undo', 'take the retraction back; what was said stays in the history')
+    .action(action(async () => (await import('./commands/retract.js')).retract));
   common(program.command('publish <run>').description('plan a release, then publish it'))
     .requiredOption('--to <publisher>', 'directory, huggingface, or a publisher plugin')
     .option('--repo <owner/name>', 'repository (default: the name of the run)')

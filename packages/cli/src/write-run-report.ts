@@ -1,14 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openRun } from '@nlakit/run';
-import { writeReport, type CardLicense, type WrittenReport } from '@nlakit/report';
+import { writeReport, type CardLicense, type ReportOptions, type WrittenReport } from '@nlakit/report';
 import { baseModelFolders } from './base-model-folders.js';
+import { exists } from './exists.js';
 
-/** Writes the report of a run; its card states the licence that the base model's own card states, because an adapter is made from it. */
-export async function writeRunReport(runFolder: string): Promise<WrittenReport> {
-  const { folder, record } = await openRun(runFolder);
-  const license = await baseModelLicense(await baseModelFolders({ folder, record }));
-  return writeReport(runFolder, license === undefined ? {} : { license });
+/**
+ * Writes the report of a run, or of what was published of one. The card of a run states the licence that the base model's own card states,
+ * because an adapter is made from it; that of a published folder keeps what it says.
+ */
+export async function writeRunReport(folder: string, options: ReportOptions = {}): Promise<WrittenReport> {
+  if (!(await exists(join(folder, 'run.json')))) return writeReport(folder, options);
+  const run = await openRun(folder);
+  const license = await baseModelLicense(await baseModelFolders(run));
+  return writeReport(run.folder, { ...(license === undefined ? {} : { license }), ...options });
 }
 
 /** The licence in the front matter of the README beside a model's weights. */

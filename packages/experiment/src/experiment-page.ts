@@ -1,4 +1,5 @@
-import { escapeMarkdownCell, formatEstimate, formatFigure, formatNumber } from '@nlakit/report';
+import { formatFigure } from '@nlakit/core';
+import { escapeMarkdownCell, formatEstimate, formatNumber } from '@nlakit/report';
 import type { Effect } from './effects.js';
 import { stepEffect } from './experiment-figures.js';
 import type { ExperimentResult } from './experiment-result.js';

@@ -50,7 +50,7 @@ export interface Explanation {
 export interface Verbalizer {
   readonly contract: NlaContract;
   readonly sidecar: ModelSidecar;
-  /** Fields of the adapter's configuration that were ignored. */
+  /** That the step is retracted, and fields of the adapter's configuration that were ignored. */
   readonly warnings: readonly Warning[];
   /** One explanation for each raw vector `[dModel]`, in their order. Vectors are rescaled to the sidecar's injection scale. */
   explain(vectors: readonly Float32Array[], options?: ExplainOptions): Promise<Explanation[]>;
@@ -84,13 +84,18 @@ export async function openVerbalizer(options: OpenVerbalizerOptions): Promise<Ve
   return {
     contract,
     sidecar,
-    warnings: adapter.warnings,
+    warnings: [...retractionWarnings(sidecar), ...adapter.warnings],
     explain: (vectors, explainOptions = {}) =>
       explainWith({ contract, prompt, adapter: adapter.adapter, model, injector }, vectors, explainOptions),
     dispose: () => {
       adapter.dispose();
     },
   };
+}
+
+function retractionWarnings({ step, retraction }: ModelSidecar): Warning[] {
+  if (retraction === null) return [];
+  return [{ code: 'W_STEP_RETRACTED', message: `Step ${step ?? 'of unknown number'} is retracted: ${retraction.reason}` }];
 }
 
 /** What an explanation is made with. */

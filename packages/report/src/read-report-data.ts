@@ -1,232 +1,167 @@
-import { join } from 'node:path';
-import type { Estimate, JsonValue } from '@nlakit/core';
-import { openRun, type OpenedRun, type ResolvedSlot, type RunRecord, type StoredEvaluation } from '@nlakit/run';
-import { readSidecar } from '@nlakit/sidecar';
-import { withoutMachinePaths } from './machine-paths.js';
-import type { ConditionPoint, DifferencePoint, ExampleRow, HealthPoint, ReportData, StepEvaluation, StepPoint } from './report-data.js';
+import type { JsonValue } from '@nlakit/core';
+import { parseRetractions, readRetractions, stepName, type Retractions, type StoredEvaluation } from '@nlakit/run';
+import type { CardLicense } from './card/front-matter.js';
+import { dataLicensesOf, type DataLicense } from './card/data-licenses.js';
+import { exampleRows } from './example-rows.js';
+import type { OpenedResults } from './open-results.js';
+import { estimateIn, numberAt, objectAt, textIn } from './read-json.js';
+import type { ReleaseView } from './release-view.js';
+import type { ConditionPoint, DifferencePoint, ReportData, RowCosines, StepEvaluation, StepFolder, StepHeadline } from './report-data.js';
+import { factsOfRun, REPORT_DATA_FILE, type RunFacts } from './run-facts.js';
 import { stepTrends } from './step-trends.js';
+import { cellsOf } from './traced/cell.js';
 
-/** How many examples a report shows. */
-const EXAMPLE_COUNT = 12;
+/** What a report is told beside its files. What is not given is as in the report before. */
+export interface ReportOptions {
+  /** Licence stated in the card's front matter, usually that of the base model. Without it the card states none. */
+  readonly license?: CardLicense;
+  /** Licences of the data, in place of those that sidecars and known corpora say. */
+  readonly dataLicenses?: readonly DataLicense[];
+}
 
-/** Reads everything a report shows from a run folder. What is not there is left out. Throws `E_RUN_MISSING` for any other folder. */
-export async function readReportData(folder: string): Promise<ReportData> {
-  const run = await openRun(folder);
-  const steps: StepPoint[] = [];
-  const health: HealthPoint[] = [];
-  const warnings = new Set<string>();
-  for (const event of await run.events()) {
-    if ('warning' in event) warnings.add(event.warning.message);
-    if (event.stage !== 'train') continue;
-    if (event.type === 'step') {
-      const loss = event.figures['loss'];
-      if (loss !== undefined) steps.push({ role: event.role, step: event.step, loss });
-    }
-    if (event.type === 'checkpoint' && event.reason === 'save') health.push({ role: event.role, step: event.step, figures: event.health });
-  }
-  const { record } = run;
-  const stored = (await run.evaluations()).sort((a, b) => a.step - b.step);
-  const compared = stored.flatMap((evaluation) => stepEvaluation(evaluation));
+/** Conditions whose difference to AV_OUT is followed over the steps. */
+const followed = ['SHUFFLED', 'SHUFFLED_SAME_TOKEN', 'EMPTY'];
+
+/** Gathers everything a report shows from the files of a release and the facts of its run. What is not there is left out. */
+export async function readReportData(results: OpenedResults, view: ReleaseView, options: ReportOptions = {}): Promise<ReportData> {
+  const retractions = await readRetractions(results.folder);
+  const stored = storedEvaluations(view);
+  const steps = stepFolders(view, 'trajectory', retractions);
+  const reconstructor = stepFolders(view, 'reconstructor', undefined).at(-1);
+  const datasets = view.paths.filter((path) => /^data\/.*nla_meta\.yaml$/.test(path));
+  const compared = stored.flatMap(({ file, evaluation }) => stepEvaluation(file, evaluation, retractions));
+  const order = results.run?.record.evaluators.map(({ id }) => id) ?? results.facts?.evaluators ?? [];
   // Two evaluators in one figure would look like one trajectory; the first of the config has the figures.
-  const first = record.evaluators.map(({ id }) => id).find((id) => compared.some(({ evaluator }) => evaluator === id));
-  const evaluations = compared.filter(({ evaluator }) => evaluator === (first ?? compared[0]?.evaluator));
-  return {
-    name: record.name,
-    ...(await baseOf(run)),
-    seed: record.seed,
-    facts: await factsOf(run),
+  const first = order.find((id) => compared.some(({ evaluator }) => evaluator === id)) ?? compared[0]?.evaluator;
+  const evaluations = compared.filter(({ evaluator }) => evaluator === first);
+  const facts = await reportFacts(results, view, {
+    options,
     steps,
-    health,
+    datasets,
+    trends: (seed, before) => {
+      const kept = stored.map(({ evaluation }) => evaluation).filter(({ id, step }) => id === first && !retractions.steps.has(step));
+      const trends = stepTrends(kept, followed, seed);
+      // Rows that were published without their texts have no ids to pair them by.
+      return trends.length > 0 || retractions.history.length > 0 ? trends : before;
+    },
+  });
+  const documents = (file: string): JsonValue | undefined =>
+    file === REPORT_DATA_FILE ? (JSON.parse(JSON.stringify(facts)) as JsonValue) : view.documents(file);
+  const once = memoized(documents);
+  return {
+    facts,
+    steps,
+    reconstructor,
     evaluations,
-    trends: stepTrends(
-      stored.filter(({ id }) => id === evaluations[0]?.evaluator),
-      ['SHUFFLED', 'SHUFFLED_SAME_TOKEN', 'EMPTY'],
-      record.seed,
-    ),
     others: stored
-      .filter(({ id, step }) => !evaluations.some((shown) => shown.evaluator === id && shown.step === step))
-      .map(({ id, step, headline }) => ({ evaluator: id, step, headline })),
-    warnings: [...warnings].map((warning) => withoutMachinePaths(warning) as string),
-    configuration: configurationOf(record),
+      .filter(({ evaluation: { id, step } }) => !evaluations.some((shown) => shown.evaluator === id && shown.step === step))
+      .map(({ file, evaluation }) => headlineOf(file, evaluation, retractions)),
+    retractions,
+    datasets,
+    paths: view.paths,
+    cell: cellsOf(once),
+    documents: once,
   };
 }
 
-function stepEvaluation(stored: StoredEvaluation): StepEvaluation[] {
-  const conditions = conditionPoints(stored);
+/** Checks that a text holds retractions; the lint reads them from a release and not from a folder. */
+export function retractionsIn(document: JsonValue | undefined): Retractions {
+  return document === undefined ? parseRetractions('{"schema":1,"history":[]}', '') : parseRetractions(JSON.stringify(document), '');
+}
+
+function memoized(read: (file: string) => JsonValue | undefined): (file: string) => JsonValue | undefined {
+  const known = new Map<string, JsonValue | undefined>();
+  return (file) => {
+    if (!known.has(file)) known.set(file, read(file));
+    return known.get(file);
+  };
+}
+
+async function reportFacts(
+  results: OpenedResults,
+  view: ReleaseView,
+  context: {
+    readonly options: ReportOptions;
+    readonly steps: readonly StepFolder[];
+    readonly datasets: readonly string[];
+    readonly trends: (seed: number, before: RunFacts['trends']) => RunFacts['trends'];
+  },
+): Promise<RunFacts> {
+  const { run, facts: before } = results;
+  const { options, steps, datasets } = context;
+  const given = options.dataLicenses ?? [];
+  const sidecars = datasets.flatMap((file) => view.documents(file) ?? []);
+  const found = dataLicensesOf(sidecars, given);
+  const license = options.license ?? (run === undefined ? before?.license : undefined) ?? null;
+  const dataLicenses = given.length === 0 && before !== undefined && before.dataLicenses.length > 0 ? before.dataLicenses : found;
+  if (run === undefined) {
+    if (before === undefined) throw new Error('A published folder was opened without the facts of its run.');
+    return { ...before, trends: context.trends(before.seed, before.trends), license, dataLicenses };
+  }
+  const newest = objectAt(view.documents(steps.at(-1)?.sidecar ?? ''), '');
+  const source = objectAt(run.record.model.options, '')['source'];
+  const base = textIn(newest['base_checkpoint']);
+  const made = await factsOfRun(run, {
+    baseModel: base || (typeof source === 'string' ? source : run.record.model.name),
+    layer: numberAt(newest, 'extraction_layer_index') ?? numberAt(run.record.model.options, 'layer') ?? 0,
+  });
+  return { ...made, trends: context.trends(made.seed, []), license, dataLicenses };
+}
+
+function stepFolders(view: ReleaseView, folder: string, retractions: Retractions | undefined): StepFolder[] {
+  return view.paths.flatMap((path) => {
+    const match = /^(\w+)\/step_(\d{6,})\/nla_meta\.yaml$/.exec(path);
+    if (match?.[1] !== folder) return [];
+    const step = Number(match[2]);
+    return [{ step, sidecar: path, retracted: retractions?.steps.has(step) ?? false }];
+  });
+}
+
+interface FiledEvaluation {
+  readonly file: string;
+  readonly evaluation: StoredEvaluation;
+}
+
+function storedEvaluations(view: ReleaseView): FiledEvaluation[] {
+  return view.paths
+    .flatMap((file): FiledEvaluation[] => {
+      const match = /^eval\/([^/]+)\/(step_\d{6,})\.json$/.exec(file);
+      const evaluation = match === null ? undefined : (view.documents(file) as unknown as StoredEvaluation | undefined);
+      // What cannot be read was not written by nlakit, and is measured again.
+      if (evaluation === undefined || stepName(evaluation.step) !== match?.[2] || !Array.isArray(evaluation.rows)) return [];
+      return [{ file, evaluation }];
+    })
+    .sort((a, b) => a.evaluation.step - b.evaluation.step);
+}
+
+function headlineOf(file: string, { id, step, headline, columns }: StoredEvaluation, { steps }: Retractions): StepHeadline {
+  return { evaluator: id, file, step, retracted: steps.has(step), headline, columns };
+}
+
+function stepEvaluation(file: string, stored: StoredEvaluation, retractions: Retractions): StepEvaluation[] {
+  const conditions = Object.entries(objectAt(stored.summary, 'conditions')).flatMap(([condition, value]): ConditionPoint[] => {
+    const cosine = estimateIn(objectAt(value, '')['cosine']);
+    return cosine === undefined ? [] : [{ condition, cosine }];
+  });
   if (conditions.length === 0) return [];
+  const differences = Object.entries(objectAt(stored.summary, 'differences')).flatMap(([against, value]): DifferencePoint[] => {
+    const difference = estimateIn(value);
+    return difference === undefined ? [] : [{ against, difference }];
+  });
   return [
     {
-      evaluator: stored.id,
-      step: stored.step,
+      ...headlineOf(file, stored, retractions),
       rows: stored.rows.length,
-      ...numbersAt(stored.summary, { threshold: 'threshold' }),
       conditions,
-      differences: differencePoints(stored),
-      headline: stored.headline,
-      examples: exampleRows(stored),
+      differences,
+      rho: numberAt(objectAt(stored.summary, 'baselines'), 'rho'),
+      cosines: stored.rows.map((row) => cosinesOf(row['cosines'])),
+      examples: exampleRows(stored.rows),
+      checks: Object.keys(objectAt(stored.summary, 'checks')),
     },
   ];
 }
 
-function conditionPoints({ step, summary }: StoredEvaluation): ConditionPoint[] {
-  return Object.entries(objectAt(summary, 'conditions')).flatMap(([condition, value]) => {
-    const cosine = estimate(objectAt(value, 'cosine'));
-    if (cosine === undefined) return [];
-    const figures = numbersAt(value, {
-      fve: 'fveNrm',
-      constantFve: 'constantFveNrm',
-      n: 'n',
-      median: 'median',
-      sd: 'sd',
-      shareAbove: 'shareAbove',
-    });
-    return [{ step, condition, cosine, meaning: textOf(objectAt(value, '')['meaning']), ...figures }];
-  });
-}
-
-function differencePoints({ step, summary }: StoredEvaluation): DifferencePoint[] {
-  return Object.entries(objectAt(summary, 'differences')).flatMap(([against, value]) => {
-    const difference = estimate(objectAt(value, ''));
-    if (difference === undefined) return [];
-    const corrected = numbersAt(objectAt(objectAt(summary, 'family'), against), { pCorrected: 'pHolm' });
-    return [{ step, against, difference, ...numbersAt(value, { n: 'n', p: 'p', dZ: 'dZ' }), ...corrected }];
-  });
-}
-
-/** Rows evenly spaced by their cosine, best first: a table of the best ones alone would mislead. */
-function exampleRows({ rows }: StoredEvaluation): ExampleRow[] {
-  const all = rows.flatMap((row): ExampleRow[] => {
-    const cosine = numberAt(row['cosines'], 'AV_OUT');
-    if (cosine === undefined) return [];
-    const shuffled = numberAt(row['cosines'], 'SHUFFLED');
-    return [
-      {
-        text: textOf(row['text']),
-        token: textOf(row['token']),
-        gold: textOf(row['gold']),
-        verbalized: typeof row['explanation'] === 'string' ? row['explanation'] : textOf(row['output']),
-        cosine,
-        ...(shuffled === undefined ? {} : { shuffledCosine: shuffled }),
-      },
-    ];
-  });
-  all.sort((a, b) => b.cosine - a.cosine);
-  const count = Math.min(EXAMPLE_COUNT, all.length);
-  return Array.from({ length: count }, (_, index) => all[Math.round((index * (all.length - 1)) / Math.max(1, count - 1))]).filter(
-    (row) => row !== undefined,
-  );
-}
-
-/** Base model and K, from the newest sidecar; from the config while nothing is trained yet. */
-async function baseOf(run: OpenedRun): Promise<Pick<ReportData, 'baseModel' | 'layer'>> {
-  const newest = (await run.steps('av')).at(-1);
-  if (newest !== undefined) {
-    const { baseModel, layer } = await readSidecar(join(run.layout.checkpoint('av', newest), 'nla_meta.yaml'));
-    if (layer !== null) return { baseModel, layer };
-  }
-  const source = objectAt(run.record.model.options, '')['source'];
-  return {
-    baseModel: typeof source === 'string' ? source : run.record.model.name,
-    layer: numberAt(run.record.model.options, 'layer') ?? 0,
-  };
-}
-
-async function factsOf(run: OpenedRun): Promise<ReportData['facts']> {
-  const { record } = run;
-  const facts: [string, string][] = [];
-  for (const [label, slot] of [
-    ['Backend', record.backend],
-    ['Quantizer', record.quantizer],
-    ['Injector', record.injector],
-    ['Dataset', record.dataset],
-    ['AR trainer', record.trainers.ar],
-    ['AV trainer', record.trainers.av],
-  ] as const) {
-    if (slot !== undefined) facts.push([label, `${slot.name} ${slot.version}${describeOptions(withoutMachinePaths(slot.given))}`]);
-  }
-  for (const [label, split] of [
-    ['AV training rows', 'avSft'],
-    ['AR training rows', 'arSft'],
-    ['Held-out rows', 'heldOut'],
-  ] as const) {
-    const found = run.split(split);
-    if (found !== undefined) facts.push([label, String(found.rows)]);
-  }
-  facts.push(['Seed', String(record.seed)], ['Run hash', record.hash], ['Created', record.createdAt]);
-  facts.push([
-    'Machine',
-    `${record.machine.cpu}, ${record.machine.cores} cores, Node ${record.machine.node.replace(/^v/, '')}, ${record.machine.platform}`,
-  ]);
-  for (const role of ['ar', 'av'] as const) {
-    const seconds = (await run.events())
-      .filter((event) => event.stage === 'train' && event.type === 'step' && event.role === role)
-      .reduce((sum, event) => sum + (('figures' in event ? event.figures['seconds'] : undefined) ?? 0), 0);
-    if (seconds > 0) facts.push([`${role.toUpperCase()} training time`, `${seconds.toFixed(0)} s`]);
-  }
-  return facts;
-}
-
-function describeOptions(options: JsonValue): string {
-  const parts = Object.entries(objectAt(options, '')).map(
-    ([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
-  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
-}
-
-function configurationOf(record: RunRecord): JsonValue {
-  const slot = (one: ResolvedSlot | undefined): JsonValue | undefined =>
-    one && { use: one.use, ...(Object.keys(objectAt(one.options, '')).length === 0 ? {} : { options: one.options }) };
-  const { backend, quantizer, model, injector, dataset, trainers, reconstructor, evaluators, seed, name } = record;
-  const config = {
-    schema: 1,
-    name,
-    seed,
-    backend: slot(backend),
-    quantizer: slot(quantizer),
-    model: slot(model),
-    injector: slot(injector),
-    dataset: slot(dataset),
-    trainers: { ar: slot(trainers.ar), av: slot(trainers.av) },
-    reconstructor: reconstructor?.path,
-    evaluators: evaluators.map((one) => ({ id: one.id, ...objectAt(slot(one), '') })),
-  };
-  // What is absent is left out on the way through JSON.
-  return withoutMachinePaths(JSON.parse(JSON.stringify(config)) as JsonValue);
-}
-
-function estimate(value: Readonly<Record<string, JsonValue>>): Estimate | undefined {
-  const { value: centre, low, high } = value;
-  return typeof centre === 'number' && typeof low === 'number' && typeof high === 'number' ? { value: centre, low, high } : undefined;
-}
-
-/** The object under `key`, or `value` itself for the empty key; an empty object where there is none. */
-function objectAt(value: JsonValue | undefined, key: string): Readonly<Record<string, JsonValue>> {
-  const isObject = (item: unknown): item is Readonly<Record<string, JsonValue>> =>
-    typeof item === 'object' && item !== null && !Array.isArray(item);
-  if (!isObject(value)) return {};
-  if (key === '') return value;
-  const inner = value[key];
-  return isObject(inner) ? inner : {};
-}
-
-function numberAt(value: JsonValue | undefined, key: string): number | undefined {
-  const found = objectAt(value, '')[key];
-  return typeof found === 'number' && Number.isFinite(found) ? found : undefined;
-}
-
-/** Those of the figures that are there, under the names they have here: `{ here: 'there' }`. */
-function numbersAt<Name extends string>(
-  value: JsonValue | undefined,
-  names: Readonly<Record<Name, string>>,
-): Partial<Record<Name, number>> {
-  const found: Partial<Record<Name, number>> = {};
-  for (const [here, there] of Object.entries(names) as [Name, string][]) {
-    const number = numberAt(value, there);
-    if (number !== undefined) found[here] = number;
-  }
-  return found;
-}
-
-function textOf(value: JsonValue | undefined): string {
-  return typeof value === 'string' ? value : '';
+function cosinesOf(value: JsonValue | undefined): RowCosines {
+  return Object.fromEntries(Object.entries(objectAt(value, '')).filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
 }

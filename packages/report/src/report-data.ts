@@ -1,95 +1,96 @@
-import type { Estimate, Figures, JsonValue } from '@nlakit/core';
-import type { StepTrend } from './step-trends.js';
+import type { Estimate, Figures, HeadlineColumn, JsonValue } from '@nlakit/core';
+import type { Retractions } from '@nlakit/run';
+import type { RunFacts } from './run-facts.js';
+import type { CellMaker } from './traced/cell.js';
 
-/** One training step, as a figure needs it. */
-export interface StepPoint {
-  readonly role: 'av' | 'ar';
-  readonly step: number;
-  readonly loss: number;
-}
-
-/** Health figures at one checkpoint. */
-export interface HealthPoint {
-  readonly role: 'av' | 'ar';
-  readonly step: number;
-  readonly figures: Figures;
-}
-
-/** One condition of the H5 test at one checkpoint. */
+/** One condition of an evaluation at one checkpoint. */
 export interface ConditionPoint {
-  readonly step: number;
   readonly condition: string;
-  /** What the reconstructor was given, in words. */
-  readonly meaning: string;
   /** Mean cosine with its 95 % interval. */
   readonly cosine: Estimate;
-  /** Fraction of variance explained, direction only; absent if it was not computed. */
-  readonly fve?: number;
-  /** The same of the best constant on the same rows. */
-  readonly constantFve?: number;
-  /** Rows that have this condition. */
-  readonly n?: number;
-  readonly median?: number;
-  readonly sd?: number;
-  /** Share of rows above the threshold of the evaluation. */
-  readonly shareAbove?: number;
 }
 
 /** `AV_OUT` minus another condition, row by row, at one checkpoint. */
 export interface DifferencePoint {
-  readonly step: number;
   readonly against: string;
   readonly difference: Estimate;
-  /** Rows that have both conditions. */
-  readonly n?: number;
-  /** Two-sided p of the permutation test, and the same after the correction for the effects that are tested together. */
-  readonly p?: number;
-  readonly pCorrected?: number;
-  /** Cohen's d_z. */
-  readonly dZ?: number;
 }
 
-/** One held-out row for the table of examples. */
+/** One held-out row of the table of examples, by its place in the evaluation. */
 export interface ExampleRow {
+  readonly group: 'best' | 'median' | 'worst';
+  /** Place among the rows of the evaluation, from 0. */
+  readonly index: number;
   readonly text: string;
   readonly token: string;
-  readonly gold: string;
-  readonly verbalized: string;
-  readonly cosine: number;
-  readonly shuffledCosine?: number;
 }
 
-/** One H5 evaluation of one checkpoint. */
+/** What one row measured, by condition. */
+export type RowCosines = Readonly<Record<string, number>>;
+
+/** One evaluation of one checkpoint that compares conditions. */
 export interface StepEvaluation {
   /** Id of the evaluator in the config. */
   readonly evaluator: string;
+  /** Its file in the release. */
+  readonly file: string;
   readonly step: number;
+  readonly retracted: boolean;
   readonly rows: number;
-  /** Cosine that `shareAbove` counts from. */
-  readonly threshold?: number;
   readonly conditions: readonly ConditionPoint[];
   readonly differences: readonly DifferencePoint[];
   readonly headline: Figures;
+  readonly columns: readonly HeadlineColumn[] | undefined;
+  /** Norm of the mean unit vector: the cosine that a constant reaches. */
+  readonly rho: number | undefined;
+  readonly cosines: readonly RowCosines[];
   readonly examples: readonly ExampleRow[];
+  /** Names of the checks it makes. */
+  readonly checks: readonly string[];
 }
 
-/** Everything a report shows, read from one run folder. */
+/** One evaluation of any evaluator, as tables need it. */
+export interface StepHeadline {
+  readonly evaluator: string;
+  readonly file: string;
+  readonly step: number;
+  readonly retracted: boolean;
+  readonly headline: Figures;
+  readonly columns: readonly HeadlineColumn[] | undefined;
+}
+
+/** A checkpoint of the trajectory. */
+export interface StepFolder {
+  readonly step: number;
+  /** Its sidecar in the release. */
+  readonly sidecar: string;
+  readonly retracted: boolean;
+}
+
+/** Everything a report shows: of a run, or of what was published of one. */
 export interface ReportData {
-  readonly name: string;
-  readonly baseModel: string;
-  readonly layer: number;
-  readonly seed: number;
-  /** Facts in display order: `['Quantizer', 'NF4, block 64']`. */
-  readonly facts: readonly (readonly [label: string, value: string])[];
-  readonly steps: readonly StepPoint[];
-  readonly health: readonly HealthPoint[];
+  readonly facts: RunFacts;
+  readonly steps: readonly StepFolder[];
+  readonly reconstructor: StepFolder | undefined;
   /** Of the first evaluator that compares conditions, in step order. */
   readonly evaluations: readonly StepEvaluation[];
-  /** How the differences of `evaluations` change over the steps. */
-  readonly trends: readonly StepTrend[];
-  /** Headlines of all other evaluations, in step order. */
-  readonly others: readonly { readonly evaluator: string; readonly step: number; readonly headline: Figures }[];
-  readonly warnings: readonly string[];
-  /** The resolved configuration as a config file would hold it, without paths of this machine. */
-  readonly configuration: JsonValue;
+  /** All other evaluations, in step order. */
+  readonly others: readonly StepHeadline[];
+  readonly retractions: Retractions;
+  /** Sidecars of the data. */
+  readonly datasets: readonly string[];
+  /** Folders and files of the release, as the card lists them. */
+  readonly paths: readonly string[];
+  readonly cell: CellMaker;
+  readonly documents: (file: string) => JsonValue | undefined;
+}
+
+/** The last step that was measured and is not retracted; nothing is concluded from a retracted one. */
+export function lastEvaluation({ evaluations }: ReportData): StepEvaluation | undefined {
+  return evaluations.filter(({ retracted }) => !retracted).at(-1);
+}
+
+/** The newest step to use: the last one that is not retracted. */
+export function newestStep({ steps }: ReportData): StepFolder | undefined {
+  return steps.filter(({ retracted }) => !retracted).at(-1);
 }

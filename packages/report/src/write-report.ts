@@ -1,22 +1,18 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { ReleaseFile } from '@nlakit/core';
 import { atomicWriteFile } from '@nlakit/safetensors';
-import type { TopLevelSpec } from 'vega-lite';
-import { conditionsFigure } from './figures/conditions-figure.js';
-import { lossFigure } from './figures/loss-figure.js';
-import { trajectoryFigure } from './figures/trajectory-figure.js';
-import { htmlPage, type PageFigure } from './html-page.js';
-import type { CardLicense } from './front-matter.js';
-import { modelCard } from './model-card.js';
-import { readReportData } from './read-report-data.js';
-import { renderPng, renderSvg } from './render-figure.js';
-import type { ReportData } from './report-data.js';
-
-/** Options of {@link writeReport}. */
-export interface ReportOptions {
-  /** Licence stated in the card's front matter, usually that of the base model. Without it the card states none. */
-  readonly license?: CardLicense;
-}
+import { modelCard } from './card/model-card.js';
+import { drawFigures } from './draw-figures.js';
+import { lintError } from './lint/finding.js';
+import { lintView } from './lint/lint-results.js';
+import { openResults } from './open-results.js';
+import { htmlPage } from './page/html-page.js';
+import { readReportData, type ReportOptions } from './read-report-data.js';
+import { readRelease } from './release-view.js';
+import { renderPng } from './render-figure.js';
+import { REPORT_DATA_FILE } from './run-facts.js';
+import { CARD_SOURCES_FILE } from './traced/card-sources.js';
 
 /** What was written. */
 export interface WrittenReport {
@@ -26,36 +22,57 @@ export interface WrittenReport {
 }
 
 /**
- * Writes `report/` of a run folder: `index.html` (one file, opens from disk), `README.md` (the card), and each figure as SVG and PNG.
- * Everything comes from files of the run; what was not measured is left out. Throws `E_RUN_MISSING`, `E_WRITE`.
+ * Writes the report of a run into its `report/`, or that of a published folder into the folder itself: `index.html` (one file, opens from
+ * disk), `README.md` (the card) with the sources of its numbers, each figure as SVG and PNG, and what it took from the run's events.
+ * Everything comes from files; what was not measured is left out. Nothing is written that its own lint refuses.
+ *
+ * Throws `E_RUN_MISSING`, `E_REPORT_DATA`, `E_RETRACTIONS`, `E_LINT_…` and `E_WRITE`.
  */
-export async function writeReport(runFolder: string, options: ReportOptions = {}): Promise<WrittenReport> {
-  const data = await readReportData(runFolder);
-  const folder = join(runFolder, 'report');
+export async function writeReport(folder: string, options: ReportOptions = {}): Promise<WrittenReport> {
+  const results = await openResults(folder);
+  const view = await readRelease(results.files);
+  const data = await readReportData(results, view, options);
+  const figures = await drawFigures(data);
+  const listed = { ...data, paths: [...data.paths, ...figures.map(({ name }) => `figures/${name}.png`)] };
+  const card = modelCard(listed, figures);
+  const texts: readonly (readonly [name: string, content: string])[] = [
+    ['index.html', htmlPage(listed, figures)],
+    [REPORT_DATA_FILE, `${JSON.stringify(data.facts, null, 1)}\n`],
+    [CARD_SOURCES_FILE, `${JSON.stringify(card.sources, null, 1)}\n`],
+    ['README.md', card.text],
+  ];
+  const made = texts.map(([path, content]): ReleaseFile => ({ path, source: { content } }));
+  const pictures = figures.map(({ name }): ReleaseFile => ({ path: `figures/${name}.png`, source: { content: '' } }));
+  const written = await readRelease(made);
+  const findings = lintView({
+    paths: [...view.paths, ...written.paths, ...pictures.map(({ path }) => path)],
+    texts: written.texts,
+    documents: (file) => written.documents(file) ?? view.documents(file),
+  });
+  if (findings.length > 0) throw lintError(findings);
+
   const files: string[] = [];
   const write = async (name: string, content: string | Uint8Array): Promise<void> => {
-    const file = join(folder, name);
+    const file = join(results.reportFolder, name);
     await mkdir(dirname(file), { recursive: true });
     await atomicWriteFile(file, content);
     files.push(file);
   };
-  const figures: (PageFigure & { name: string })[] = [];
-  for (const { name, title, spec } of figuresOf(data)) figures.push({ name, title, svg: await renderSvg(spec) });
-  await write('index.html', htmlPage(data, figures));
+  const [page, ...rest] = texts;
+  if (page !== undefined) await write(...page);
   for (const { name, svg } of figures) {
     await write(`figures/${name}.svg`, svg);
     await write(`figures/${name}.png`, renderPng(svg));
   }
-  await write('README.md', modelCard(data, figures, options.license));
-  return { files, page: join(folder, 'index.html') };
+  await removeOldFigures(join(results.reportFolder, 'figures'), figures);
+  for (const [name, content] of rest) await write(name, content);
+  return { files, page: join(results.reportFolder, 'index.html') };
 }
 
-function figuresOf(data: ReportData): { name: string; title: string; spec: TopLevelSpec }[] {
-  const found: { name: string; title: string; spec: TopLevelSpec }[] = [];
-  if (data.evaluations.length > 1)
-    found.push({ name: 'trajectory', title: 'Cosines over the trajectory', spec: trajectoryFigure(data.evaluations) });
-  if (data.evaluations.length > 0)
-    found.push({ name: 'h5', title: 'H5 conditions at each checkpoint', spec: conditionsFigure(data.evaluations) });
-  if (data.steps.length > 0) found.push({ name: 'loss', title: 'Training loss', spec: lossFigure(data.steps) });
-  return found;
+/** Figures of an earlier report that this one does not have would be published as if they were of now. */
+async function removeOldFigures(folder: string, figures: readonly { readonly name: string }[]): Promise<void> {
+  const kept = new Set(figures.flatMap(({ name }) => [`${name}.svg`, `${name}.png`]));
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (/\.(?:svg|png)$/.test(name) && !kept.has(name)) await rm(join(folder, name), { force: true });
+  }
 }

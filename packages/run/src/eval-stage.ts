@@ -4,6 +4,7 @@ import { NlaError, type Evaluation, type JsonValue } from '@nlakit/core';
 import { canonicalJson } from './canonical-json.js';
 import { isFolder, namesIn, sha256File, writeFileAtomically } from './file-writing.js';
 import { interruption } from './interruption.js';
+import { readRetractions, retractionWarning } from './retractions.js';
 import { stepName, stepOfName } from './run-layout.js';
 import type { RunSession } from './run-session.js';
 import { createSeedStreams } from './seed-streams.js';
@@ -66,6 +67,8 @@ export async function runEvalStage(session: RunSession, options: EvalStageOption
     throw stepMissing('No reconstructor is trained yet.', layout.checkpoints('ar'), []);
   if (wanted.length > 0 && available.length === 0) throw stepMissing('No verbalizer is trained yet.', layout.checkpoints('av'), []);
   const results: EvalResult[] = [];
+  const { steps: retracted } = await readRetractions(layout.folder);
+  const told = new Set<number>();
   for (const slot of wanted) {
     const steps = options.steps ?? stepsFromOptions(slot.options) ?? available;
     for (const step of steps) {
@@ -96,6 +99,12 @@ export async function runEvalStage(session: RunSession, options: EvalStageOption
         continue;
       }
       if (signal.aborted) throw interruption(`${results.length} evaluations are stored`, session.resumeCommand);
+      const retraction = retracted.get(step);
+      if (retraction !== undefined && !told.has(step)) {
+        told.add(step);
+        const { code, message } = retractionWarning(retraction);
+        log.warn(`${code}: ${message}`);
+      }
 
       const started = performance.now();
       const found = (await parts.evaluators()).find(({ id }) => id === slot.id);

@@ -42,6 +42,7 @@ const knownKeys = new Set([
   'metrics',
   'evaluations',
   'guard',
+  'retraction',
   'content_hash',
 ]);
 
@@ -87,6 +88,7 @@ export function parseModelSidecar(root: SidecarNode): ModelSidecar {
     metrics: root.get('metrics').optional((value) => value.jsonObject()),
     evaluations: root.get('evaluations').optional((value) => value.jsonObject()),
     guard: root.get('guard').optional(readGuard),
+    retraction: root.get('retraction').optional((node) => ({ reason: node.get('reason').text(), at: node.get('at').text() })),
     contentHash: readHashes(root.get('content_hash')),
     extensions: readExtensions(root, knownKeys),
   };

@@ -47,6 +47,13 @@ export interface SidecarGuard extends GuardReport {
   readonly override: boolean;
 }
 
+/** The retraction of a checkpoint that was published and stays. */
+export interface SidecarRetraction {
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
 /** The contents of a model's `nla_meta.yaml`, whatever dialect it was written in. */
 export interface ModelSidecarFields {
   readonly role: 'av' | 'ar';
@@ -83,6 +90,8 @@ export interface ModelSidecarFields {
   /** Results of evaluators, by evaluator id. */
   readonly evaluations: JsonObject | null;
   readonly guard: SidecarGuard | null;
+  /** Why this checkpoint is not to be relied on any more; null for one that was not retracted. */
+  readonly retraction: SidecarRetraction | null;
   /** File name to sha256 (hex) of the files beside the sidecar. */
   readonly contentHash: Readonly<Record<string, string>> | null;
   /** Top-level keys that are not part of the schema, kept as they are. Ours begin with `x_`. */

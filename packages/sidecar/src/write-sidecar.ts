@@ -67,6 +67,7 @@ export function writeModelSidecar(fields: ModelSidecarInput): string {
         reasons: guard.reasons,
       },
     ),
+    ...optional('retraction', fields.retraction && { reason: fields.retraction.reason, at: fields.retraction.at }),
     ...optional('metrics', fields.metrics),
     ...optional('eval_provenance', fields.evalProvenance),
     ...optional('evaluations', fields.evaluations),

@@ -58,6 +58,7 @@ const modelFields: fc.Arbitrary<ModelSidecarFields> = fc.record({
   baselines: orNull(fc.record({ rho: finite, rawvar: finite, meannorm: finite, n: id, sourceHash: orNull(hash) })),
   metrics: orNull(json),
   evaluations: orNull(json),
+  retraction: orNull(fc.record({ reason: text, at: text })),
   guard: orNull(
     fc.record({
       verdict: fc.constantFrom('accepted' as const, 'acknowledge' as const, 'refused' as const),

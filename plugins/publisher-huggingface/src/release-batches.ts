@@ -23,7 +23,8 @@ export function tagOf(path: string): string | undefined {
  * about checkpoints that are not there yet.
  */
 export function releaseBatches(files: readonly IdentifiedFile[], commits: HuggingFaceOptions['commits']): readonly ReleaseBatch[] {
-  const isCard = ({ path }: IdentifiedFile): boolean => path === 'README.md' || path === 'index.html' || path.startsWith('figures/');
+  const isCard = ({ path }: IdentifiedFile): boolean =>
+    ['README.md', 'index.html', 'card.sources.json', 'report-data.json', 'retractions.json'].includes(path) || path.startsWith('figures/');
   const card = files.filter(isCard).sort((a, b) => Number(a.path === 'README.md') - Number(b.path === 'README.md'));
   const rest = files.filter((file) => !isCard(file));
   if (commits === 'single') return [{ title: 'Publish with nlakit', files: [...rest, ...card] }];

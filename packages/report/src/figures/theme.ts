@@ -1,7 +1,7 @@
 import type { Config } from 'vega-lite';
 
-/** Conditions in the order they are drawn, with their colours (Okabe and Ito's palette, told apart by colour-blind readers). */
-export const CONDITION_COLORS: Readonly<Record<string, string>> = {
+/** Colours of conditions (Okabe and Ito's palette, told apart by colour-blind readers); lines and dots show on white and on black. */
+const colors: Readonly<Record<string, string>> = {
   GOLD: '#009e73',
   AV_OUT: '#0072b2',
   SWAP_TOPIC: '#56b4e9',
@@ -9,7 +9,22 @@ export const CONDITION_COLORS: Readonly<Record<string, string>> = {
   TEMPLATE: '#cc79a7',
   EMPTY: '#e69f00',
   SHUFFLED: '#d55e00',
+  SHUFFLED_SAME_TOKEN: '#cc79a7',
 };
+
+/** Size of one panel in pixels; pages put panels beside each other where there is room. */
+export const FIGURE_WIDTH = 420;
+export const FIGURE_HEIGHT = 230;
+
+/** Colour of a condition; those without one of their own are grey-blue. */
+export function colorOf(condition: string): string {
+  return colors[condition] ?? '#7a8aa0';
+}
+
+/** A scale of colours for conditions. */
+export function colorScale(names: readonly string[]): { domain: string[]; range: string[] } {
+  return { domain: [...names], range: names.map(colorOf) };
+}
 
 /** One look for all figures. */
 export const FIGURE_CONFIG: Config = {

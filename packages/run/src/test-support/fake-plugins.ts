@@ -41,7 +41,7 @@ function unused(): never {
 export interface FakeJournal {
   readonly done: string[];
   /** What the fake evaluator measures at a step, in place of two rows that say nothing. */
-  measure?: (step: number) => Partial<Pick<Evaluation, 'rows' | 'summary' | 'headline' | 'warnings'>>;
+  measure?: (step: number) => Partial<Pick<Evaluation, 'rows' | 'summary' | 'headline' | 'columns' | 'warnings'>>;
   /** Fingerprint of the fake model. */
   fingerprint?: string;
   /** What stands for the hash of a split, in place of one of its name. */
