@@ -1,9 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import type { Figures } from '@nlakit/core';
+import { bundledModel, experimentFiles, writeNewFiles } from 'create-nlakit';
 import { wholeNumber, type CommandContext } from '../command-context.js';
-import { exists } from '../exists.js';
-import { bundledModel, configTemplate, gitignoreTemplate, readmeTemplate } from '../init-templates.js';
 import { publish } from './publish.js';
 import { run } from './run.js';
 
@@ -31,16 +30,12 @@ export async function quickstart(context: CommandContext, options: { readonly st
   const started = performance.now();
   const folder = resolve(io.cwd, directory === '' ? name : directory);
   const config = join(folder, 'nla.config.yaml');
-  if (await exists(config)) log.info(`using ${shown(config, io.cwd)}`);
+  const present = new Set(await readdir(folder).catch(() => []));
+  if (present.has('nla.config.yaml')) log.info(`using ${shown(config, io.cwd)}`);
   else {
-    await mkdir(folder, { recursive: true });
-    for (const [file, content] of [
-      ['nla.config.yaml', configTemplate(name, bundledModel)],
-      ['.gitignore', gitignoreTemplate],
-      ['README.md', readmeTemplate(name)],
-    ] as const) {
-      if (!(await exists(join(folder, file)))) await writeFile(join(folder, file), content, { flag: 'wx' });
-    }
+    const files = await experimentFiles(name, bundledModel);
+    const wanted = Object.entries(files).filter(([file]) => !present.has(file));
+    await writeNewFiles(folder, Object.fromEntries(wanted), 'Choose another folder: nla quickstart my-quickstart.');
     log.info(`wrote ${shown(config, io.cwd)}`);
   }
 
