@@ -1,6 +1,6 @@
 // What somebody does with the published packages who has a package manager and nothing of this repository.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { execute } from './clean-client.mjs';
 import { bytesOf, importEverything, installedPackages, problemsOf } from './installed-packages.mjs';
 import { megabytes, step } from './step-table.mjs';
@@ -10,6 +10,9 @@ import { megabytes, step } from './step-table.mjs';
  * @property {string} name shown in the table
  * @property {readonly string[]} install the command that installs `nlakit`
  * @property {readonly string[]} exec what comes before the name of an installed command
+ * @property {readonly string[]} create the command that runs `create-nlakit` from the registry
+ * @property {readonly string[]} manager the package manager, for `install`, `test`, `run build` and `pack`
+ * @property {readonly string[]} add the command that installs a tarball
  * @property {string} project an empty folder
  * @property {NodeJS.ProcessEnv} env
  * @property {AbortSignal} signal
@@ -56,6 +59,9 @@ export async function installAndCheck(client) {
   return measured;
 }
 
+/** Folder of the run that {@link quickstart} makes. */
+export const quickstartRun = 'quickstart/runs/quickstart';
+
 /** Runs `nlakit quickstart`, whole or for so many steps. Returns what was measured. @param {Client} client @param {number} [steps] */
 export async function quickstart(client, steps) {
   const measured = { steps: steps ?? null };
@@ -73,6 +79,56 @@ export async function quickstart(client, steps) {
     if (!report.includes('AV_OUT')) throw new Error('the report does not show the evaluation');
     const interval = `[${headline.low.toFixed(3)}, ${headline.high.toFixed(3)}]`;
     return `AV_OUT − SHUFFLED ${headline.difference.toFixed(3)} ${interval}, ${outcome.files} files published`;
+  });
+  return measured;
+}
+
+/**
+ * Makes a plugin project with `create-nlakit`, tests and builds it against what was published, packs it, installs it beside `nlakit`, and uses it:
+ * an evaluator measures the run of the quickstart, where there is one. Returns what was measured.
+ *
+ * @param {Client} client
+ * @param {'evaluator' | 'quantizer'} kind
+ * @param {string} [run] folder of a finished run
+ */
+export async function thirdPartyPlugin(client, kind, run) {
+  const { name, create, manager, add, project, env, signal, versions } = client;
+  const place = dirname(project);
+  const folder = join(place, 'plugin');
+  const plugin = 'nla-rehearsed';
+  const measured = { kind };
+  await step(`${name}: a plugin (${kind}) made by create-nlakit`, async () => {
+    await execute([...create, 'plugin', ...(name === 'npm' ? ['--'] : []), '--plugin', kind, '--name', plugin], {
+      cwd: place,
+      env,
+      signal,
+    });
+    const inside = { cwd: folder, env, signal };
+    await execute([...manager, 'install'], inside);
+    const problems = problemsOf(installedPackages(folder), new Set(versions.keys()));
+    if (problems.length > 0) throw new Error(problems.join('\n'));
+    await execute([...manager, 'test'], inside);
+    await execute([...manager, 'run', 'typecheck'], inside);
+    await execute([...manager, 'run', 'build'], inside);
+    await execute([...manager, 'pack'], inside);
+    const { ok, level, passed, skipped } = JSON.parse(readFileSync(join(folder, 'conformance.json'), 'utf8'));
+    if (!ok) throw new Error('the conformance suite fails');
+    Object.assign(measured, { level, passed, skipped });
+    return `tested, typechecked, built and packed; conformance level ${level}, ${passed} cases passed, ${skipped} skipped`;
+  });
+  await step(`${name}: that plugin beside nlakit`, async () => {
+    const tarball = readdirSync(folder).find((file) => file.endsWith('.tgz'));
+    await execute([...add, join(folder, tarball)], { cwd: project, env, signal });
+    const problems = problemsOf(installedPackages(project), new Set(versions.keys()));
+    if (problems.length > 0) throw new Error(problems.join('\n'));
+    const slot = kind === 'evaluator' ? 'evaluators.h5' : kind;
+    const set = ['--set', `${slot}.use=${plugin}`, '--set', `${slot}.options={}`];
+    const { ok, issues } = JSON.parse(await nla(client, 'validate', 'experiment/nla.config.yaml', ...set, '--json'));
+    if (!ok) throw new Error(JSON.stringify(issues));
+    if (kind !== 'evaluator' || run === undefined) return 'one tfjs-core still, accepted by nla validate';
+    const { headline } = JSON.parse(await nla(client, 'eval', run, '--evaluator', plugin, '--rows', '12', '--json')).evaluations.at(-1);
+    measured.headline = headline;
+    return `one tfjs-core still, measured the run of the quickstart: f1 ${headline.f1.toFixed(3)}`;
   });
   return measured;
 }

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cleanEnvironment, execute, plainEnvironment } from './clean-client.mjs';
-import { installAndCheck, quickstart } from './client-steps.mjs';
+import { installAndCheck, quickstart, quickstartRun, thirdPartyPlugin } from './client-steps.mjs';
 import { startLocalRegistry } from './local-registry.mjs';
 import { packInto } from './pack-into.mjs';
 import { publicPackages } from './public-packages.mjs';
@@ -43,6 +43,26 @@ if (options.steps !== undefined && !/^[1-9]\d*$/.test(options.steps)) {
   process.stderr.write(`--steps is a whole number from 1, found ${options.steps}\n`);
   process.exit(2);
 }
+
+/** How each package manager does what a person asks of it, and the kind of plugin that is made with it. */
+const managers = {
+  npm: {
+    install: ['npm', 'install', 'nlakit'],
+    exec: ['npx', '--no-install'],
+    create: ['npm', 'create', '--yes', 'nlakit'],
+    manager: ['npm'],
+    add: ['npm', 'install'],
+    plugin: 'evaluator',
+  },
+  pnpm: {
+    install: ['pnpm', 'add', '--reporter', 'append-only', 'nlakit'],
+    exec: ['pnpm', 'exec'],
+    create: ['pnpm', 'create', 'nlakit'],
+    manager: ['pnpm'],
+    add: ['pnpm', 'add'],
+    plugin: 'quantizer',
+  },
+};
 
 const started = performance.now();
 const place = mkdtempSync(join(tmpdir(), 'nlakit-rehearsal-'));
@@ -113,26 +133,17 @@ async function rehearse() {
     return `${versions.size} packages, ${megabytes(figures.tarballBytes)} packed`;
   });
 
-  const managers = {
-    npm: { install: ['npm', 'install', 'nlakit'], exec: ['npx', '--no-install'] },
-    pnpm: { install: ['pnpm', 'add', '--reporter', 'append-only', 'nlakit'], exec: ['pnpm', 'exec'] },
-  };
-  for (const [name, commands] of Object.entries(managers)) {
+  for (const [name, { plugin, ...commands }] of Object.entries(managers)) {
     const npmrc = `registry=${registry.url}\nfund=false\naudit=false\nupdate-notifier=false\n`;
-    const client = {
-      name,
-      ...commands,
-      env: cleanEnvironment(join(place, name), npmrc),
-      project: join(place, name, 'project'),
-      signal,
-      versions,
-    };
+    const env = cleanEnvironment(join(place, name), npmrc);
+    const client = { name, ...commands, env, project: join(place, name, 'project'), signal, versions };
     mkdirSync(client.project);
-    figures.clients[name] = await installAndCheck(client);
-    if (options['skip-quickstart']) continue;
+    const measured = await installAndCheck(client);
+    figures.clients[name] = measured;
     // The second client shows that the packages are complete; what they do is the same.
     const steps = options.steps ?? (name === 'npm' ? undefined : '2');
-    figures.clients[name].quickstart = await quickstart(client, steps === undefined ? undefined : Number(steps));
+    if (!options['skip-quickstart']) measured.quickstart = await quickstart(client, steps === undefined ? undefined : Number(steps));
+    measured.plugin = await thirdPartyPlugin(client, plugin, options['skip-quickstart'] ? undefined : quickstartRun);
   }
 }
 

@@ -34,17 +34,13 @@ export async function ask(given: Partial<Answers>, cwd: string): Promise<Partial
       }),
     );
   const folder =
-    given.folder ??
-    answered(await text({ message: 'Folder', initialValue: what === 'experiment' ? 'my-nla' : `nla-${what}` })).trim();
+    given.folder ?? answered(await text({ message: 'Folder', initialValue: what === 'experiment' ? 'my-nla' : `nla-${what}` })).trim();
   const initialValue = nameOfFolder(resolve(cwd, folder), what);
   const name =
     given.name ??
-    answered(
-      await text({ message: what === 'experiment' ? 'Name of the experiment' : 'Name of the package', initialValue }),
-    ).trim();
+    answered(await text({ message: what === 'experiment' ? 'Name of the experiment' : 'Name of the package', initialValue })).trim();
   if (what !== 'experiment') return { what, folder, name };
   const model =
-    given.model ??
-    answered(await text({ message: 'Base model: Hub id, folder or data package', initialValue: bundledModel })).trim();
+    given.model ?? answered(await text({ message: 'Base model: Hub id, folder or data package', initialValue: bundledModel })).trim();
   return { what, folder, name, model };
 }

@@ -94,14 +94,7 @@ export async function pluginProject(kind: PluginKind, name: string): Promise<Pro
     dependencies: versions(['@nlakit/core', 'zod', ...dependencies]),
     ...(tensors ? { peerDependencies: versions(tfjs) } : {}),
     // The types of core name those of tfjs.
-    devDependencies: versions([
-      '@nlakit/conformance',
-      '@tensorflow/tfjs-core',
-      '@types/node',
-      'typescript',
-      'vitest',
-      ...devDependencies,
-    ]),
+    devDependencies: versions(['@nlakit/conformance', '@tensorflow/tfjs-core', '@types/node', 'typescript', 'vitest', ...devDependencies]),
   };
   const values = { name, kind, does, slot: slot.replaceAll('{{name}}', name) };
   return {

@@ -50,7 +50,11 @@ export async function runCreate(args: readonly string[], io: CreateIo): Promise<
   }
 }
 
-async function create(start: Partial<Answers>, { json, yes }: { readonly json: boolean; readonly yes: boolean }, io: CreateIo): Promise<void> {
+async function create(
+  start: Partial<Answers>,
+  { json, yes }: { readonly json: boolean; readonly yes: boolean },
+  io: CreateIo,
+): Promise<void> {
   const answers = io.interactive && !yes ? await ask(start, io.cwd) : start;
   const { what } = answers;
   if (what === undefined) {
@@ -61,7 +65,8 @@ async function create(start: Partial<Answers>, { json, yes }: { readonly json: b
     });
   }
   const folder = resolve(io.cwd, answers.folder ?? (what === 'experiment' ? 'my-nla' : `nla-${what}`));
-  const name = answers.name ?? (what === 'experiment' ? nameOfFolder(folder, 'experiment') : nameOfFolder(folder, `nla-${what}`).toLowerCase());
+  const name =
+    answers.name ?? (what === 'experiment' ? nameOfFolder(folder, 'experiment') : nameOfFolder(folder, `nla-${what}`).toLowerCase());
   if (what === 'experiment') checkExperimentName(name);
   else checkPackageName(name);
   const files = what === 'experiment' ? await experimentProject(name, answers.model ?? bundledModel) : await pluginProject(what, name);
@@ -69,7 +74,10 @@ async function create(start: Partial<Answers>, { json, yes }: { readonly json: b
   const place = relative(io.cwd, folder);
   const next = [...(place === '' ? [] : [`cd ${place}`]), 'npm install', 'npm test', ...(what === 'experiment' ? ['npm start'] : [])];
   if (json) io.out(`${JSON.stringify({ what, folder, name, files: written })}\n`);
-  else io.out(`${written.map((file) => `wrote ${relative(io.cwd, file)}`).join('\n')}\n\nNext:\n${next.map((line) => `  ${line}`).join('\n')}\n`);
+  else
+    io.out(
+      `${written.map((file) => `wrote ${relative(io.cwd, file)}`).join('\n')}\n\nNext:\n${next.map((line) => `  ${line}`).join('\n')}\n`,
+    );
 }
 
 type Flags = ReturnType<typeof parse>['values'];
@@ -77,8 +85,10 @@ type Flags = ReturnType<typeof parse>['values'];
 function given(values: Flags, positionals: readonly string[]): Partial<Answers> {
   const [folder, stranger] = positionals;
   if (stranger !== undefined) throw wrong('There is one folder.', stranger);
-  if (values.experiment && values.plugin !== undefined) throw wrong('It is an experiment or a plugin.', `--experiment and --plugin ${values.plugin}`);
-  if (values.plugin !== undefined && !isKind(values.plugin)) throw wrong('There is no such kind of plugin.', values.plugin, pluginKinds.join(', '));
+  if (values.experiment && values.plugin !== undefined)
+    throw wrong('It is an experiment or a plugin.', `--experiment and --plugin ${values.plugin}`);
+  if (values.plugin !== undefined && !isKind(values.plugin))
+    throw wrong('There is no such kind of plugin.', values.plugin, pluginKinds.join(', '));
   if (values.plugin !== undefined && values.model !== undefined) throw wrong('Only an experiment has a model.', `--model ${values.model}`);
   const what = values.experiment ? 'experiment' : values.plugin;
   return {

@@ -28,7 +28,8 @@ export async function templateFiles(template: string, values: Readonly<Record<st
 function fill(text: string, values: Readonly<Record<string, string>>, file: string): string {
   return text.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => {
     const value = values[name];
-    if (value === undefined) throw new NlaError('E_TEMPLATE', { message: 'A template asks for a value that nobody gives.', file, found: name });
+    if (value === undefined)
+      throw new NlaError('E_TEMPLATE', { message: 'A template asks for a value that nobody gives.', file, found: name });
     return value;
   });
 }

@@ -13,12 +13,17 @@ const ownFolder = fileURLToPath(new URL('..', import.meta.url));
 interface TestReport {
   readonly testResults: readonly {
     readonly name: string;
-    readonly assertionResults: readonly { readonly fullName: string; readonly status: string; readonly failureMessages: readonly string[] }[];
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages: readonly string[];
+    }[];
   }[];
 }
 
 /** Every plugin template as a project of its own, beside each other, with this package's dependencies, which are the sources. */
-describe('plugin templates', () => {
+// Whole projects are compiled and tested: minutes where other work keeps the machine busy.
+describe('plugin templates', { timeout: 900_000 }, () => {
   let place: string;
 
   beforeAll(async () => {
@@ -48,7 +53,11 @@ describe('plugin templates', () => {
     const ended = await promisify(execFile)(process.execPath, run, { cwd: place, env: { ...process.env, VITEST: undefined } }).catch(
       (error: { stdout: string; stderr: string }) => error,
     );
-    const { testResults } = JSON.parse(await readFile(report, 'utf8').catch(() => { throw new Error(`${ended.stdout}${ended.stderr}`); })) as TestReport;
+    const { testResults } = JSON.parse(
+      await readFile(report, 'utf8').catch(() => {
+        throw new Error(`${ended.stdout}${ended.stderr}`);
+      }),
+    ) as TestReport;
     const failed = testResults.flatMap(({ name, assertionResults }) =>
       assertionResults
         .filter(({ status }) => status === 'failed')
@@ -67,11 +76,17 @@ describe('plugin templates', () => {
     for (const kind of pluginKinds) {
       const manifest = JSON.parse(await readFile(join(place, kind, 'package.json'), 'utf8')) as Manifest;
       const named = new Set(Object.keys({ ...manifest.dependencies, ...manifest.devDependencies, ...manifest.peerDependencies }));
-      expect([...named].filter((name) => !known.has(name)), kind).toEqual([]);
+      expect(
+        [...named].filter((name) => !known.has(name)),
+        kind,
+      ).toEqual([]);
       const sources = await sourcesOf(join(place, kind, 'src'));
       const text = (await Promise.all(sources.map((file) => readFile(file, 'utf8')))).join('\n');
       const imported = [...text.matchAll(/(?:from|import) '((?:@[^/']+\/)?[^./'][^/']*)/g)].map(([, name = '']) => name);
-      expect(imported.filter((name) => !name.startsWith('node:') && !named.has(name)), kind).toEqual([]);
+      expect(
+        imported.filter((name) => !name.startsWith('node:') && !named.has(name)),
+        kind,
+      ).toEqual([]);
     }
   });
 });

@@ -12,7 +12,13 @@ import type { ProjectFiles } from './template-file.js';
 export async function writeNewFiles(folder: string, files: ProjectFiles, fix: string): Promise<string[]> {
   const paths = Object.keys(files).map((file) => join(folder, file));
   for (const file of paths) {
-    if (!(await access(file).then(() => true, () => false))) continue;
+    if (
+      !(await access(file).then(
+        () => true,
+        () => false,
+      ))
+    )
+      continue;
     throw new NlaError('E_FILE_EXISTS', { message: 'This file is there already, and nothing is overwritten.', file, fix, kind: 'input' });
   }
   try {

@@ -41,5 +41,9 @@ async function selfTest(): ReturnType<Backend['selfTest']> {
     for (let k = 0; k < edge; k += 1) sum += (left[row * edge + k] ?? 0) * (right[k * edge + column] ?? 0);
     return value === sum;
   });
-  return { ok, gflops: (2 * edge ** 3) / seconds / 1e9, detail: `${edge} by ${edge} whole numbers ${ok ? 'multiplied exactly' : 'multiplied wrongly'}` };
+  return {
+    ok,
+    gflops: (2 * edge ** 3) / seconds / 1e9,
+    detail: `${edge} by ${edge} whole numbers ${ok ? 'multiplied exactly' : 'multiplied wrongly'}`,
+  };
 }

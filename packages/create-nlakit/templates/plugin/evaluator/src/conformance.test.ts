@@ -10,7 +10,14 @@ describeConformance(
     recompute: ({ rows }) => {
       const column = (name: string): number[] => rows.map((row) => Number(row[name]));
       const mean = (name: string): number => column(name).reduce((sum, value) => sum + value, 0) / rows.length;
-      return { n: rows.length, f1: mean('f1'), otherF1: mean('otherF1'), difference: mean('f1') - mean('otherF1'), words: mean('words') };
+      return {
+        n: rows.length,
+        f1: mean('f1'),
+        otherF1: mean('otherF1'),
+        difference: mean('f1') - mean('otherF1'),
+        words: mean('words'),
+        distinct: new Set(rows.map((row) => row['explanation'] ?? '')).size,
+      };
     },
   },
   { out: 'conformance.json' },

@@ -36,6 +36,8 @@ export async function evaluateWords(
       f1: mean('f1'),
       otherF1: mean('otherF1'),
       difference: mean('f1') - mean('otherF1'),
+      /** How many different things are said: an AV that says the same about every vector says nothing about any. */
+      distinct: new Set(explained.map(({ explanation }) => explanation)).size,
       /** Rows whose output holds no explanation. They count as explanations without words. */
       silent: rows.filter(({ words }) => words === 0).length,
     };
@@ -45,7 +47,7 @@ export async function evaluateWords(
       step: parts.step,
       rows,
       summary,
-      headline: { n: summary.n, f1: summary.f1, otherF1: summary.otherF1, difference: summary.difference },
+      headline: { n: summary.n, f1: summary.f1, otherF1: summary.otherF1, difference: summary.difference, distinct: summary.distinct },
       provenance: { ...parts.provenance, decoding: { method: 'greedy', maxNewTokens: options.maxNewTokens } },
       warnings: parts.warnings,
     };
