@@ -6,6 +6,7 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     vitest: 'src/vitest.ts',
+    'mutants/index': 'src/mutants/index.ts',
     'fake-hub/index': 'src/fake-hub/index.ts',
     'fake-chat/index': 'src/fake-chat/index.ts',
   },

@@ -168,6 +168,11 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
   common(program.command('plugins').description('which plugins are installed'))
     .option('--config <config>', 'also those a config names')
     .action(action(async () => (await import('./commands/plugins.js')).plugins));
+  common(program.command('conformance <plugin>').description('test a plugin of any kind, and say at which level it holds'))
+    .option('--options <file>', 'options of the plugin, in YAML or JSON')
+    .option('--fixtures <module>', 'module that exports `fixtures`: what the suite is to be told besides (see @nlakit/conformance)')
+    .option('--out <file>', 'write the report there: conformance.json belongs into the package')
+    .action(action(async () => (await import('./commands/conformance.js')).conformance));
 
   common(program.command('fake-checkpoint').description('random weights of any supported geometry, for memory and speed checks'))
     .requiredOption('--config <config.json>', "the model's config.json")

@@ -14,4 +14,5 @@ export type {
   TrainerFixtures,
 } from './fixtures.js';
 export { runConformance, writeConformanceReport } from './run-conformance.js';
+export type { RunOptions } from './run-conformance.js';
 export * from './toy/index.js';

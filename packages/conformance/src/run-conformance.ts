@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import type { Plugin, PluginKind } from '@nlakit/core';
+import { NlaError, type Plugin, type PluginKind } from '@nlakit/core';
+import { atomicWriteFile } from '@nlakit/safetensors';
 import manifest from '../package.json' with { type: 'json' };
 import { conformanceCases } from './conformance-cases.js';
 import type { ConformanceCase } from './conformance-case.js';
@@ -8,24 +8,34 @@ import { createSubject, type OpenSubject } from './create-subject.js';
 import type { FixturesOf } from './fixtures.js';
 import { startEngine } from './start-engine.js';
 
+/** How a suite is run. */
+export interface RunOptions {
+  /** Names of the cases to run; all if left out. A report of a part says nothing of the level. */
+  readonly only?: readonly string[];
+  /** Called after each case, for progress. */
+  readonly onCase?: (result: CaseResult) => void;
+  /** Ends the run before the next case. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Runs the suite of the plugin's kind and says what holds, at which level. Never throws for what the plugin does wrong: that is in
- * the report. Cases run one after another.
- *
- * @param onCase called after each case, for progress
+ * the report. Cases run one after another. Throws `E_CONFORMANCE` for a kind that has no suite, and `E_INTERRUPTED`.
  */
 export async function runConformance<Kind extends PluginKind>(
   plugin: Plugin<Kind>,
   fixtures: FixturesOf<Kind>,
-  onCase: (result: CaseResult) => void = () => undefined,
+  { only, onCase, signal }: RunOptions = {},
 ): Promise<ConformanceReport> {
   const subject = createSubject(plugin, fixtures);
   const results: CaseResult[] = [];
   try {
     for (const one of conformanceCases(plugin)) {
+      if (only?.includes(one.name) === false) continue;
+      if (signal?.aborted === true) throw new NlaError('E_INTERRUPTED', { message: 'Interrupted: the suite has not run to its end.' });
       const result = await resultOf(one, subject);
       results.push(result);
-      onCase(result);
+      onCase?.(result);
     }
   } finally {
     await subject.dispose();
@@ -74,7 +84,7 @@ export function reportOf<Kind extends PluginKind>(subject: OpenSubject<Kind>, ca
   };
 }
 
-/** Writes `conformance.json`. */
+/** Writes `conformance.json`: whole or not at all. */
 export async function writeConformanceReport(file: string, report: ConformanceReport): Promise<void> {
-  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+  await atomicWriteFile(file, `${JSON.stringify(report, null, 2)}\n`);
 }

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Plugin, PluginKind } from '@nlakit/core';
-import { afterAll, describe, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { conformanceCases } from './conformance-cases.js';
 import type { CaseResult } from './conformance-report.js';
 import { createSubject } from './create-subject.js';
@@ -8,7 +10,10 @@ import { reportOf, resultOf, writeConformanceReport } from './run-conformance.js
 
 /** Where a test leaves its report. */
 export interface DescribeOptions {
-  /** File that `conformance.json` is written to when the cases are done. Default: nowhere. */
+  /**
+   * File that the report is written to when the cases are done. Default: nowhere, or with `NLA_CONFORMANCE=write` in the environment
+   * `conformance.json` beside the nearest `package.json` above the test.
+   */
   readonly out?: string;
 }
 
@@ -40,7 +45,16 @@ export function describeConformance<Kind extends PluginKind>(
     }
     afterAll(async () => {
       await subject.dispose();
-      if (out !== undefined) await writeConformanceReport(out, reportOf(subject, results));
+      const file = out ?? (process.env['NLA_CONFORMANCE'] === 'write' ? shippedReport(expect.getState().testPath) : undefined);
+      if (file !== undefined) await writeConformanceReport(file, reportOf(subject, results));
     });
   });
+}
+
+/** Where the package of a test ships its report. */
+function shippedReport(testPath: string | undefined): string | undefined {
+  for (let folder = testPath; folder !== undefined && folder !== dirname(folder); folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) return join(folder, 'conformance.json');
+  }
+  return undefined;
 }

@@ -25,8 +25,10 @@ export interface LoadedPlugin {
  *
  * Throws `E_PLUGIN_UNKNOWN` (says what was tried), `E_PLUGIN_LOAD` (found, but its code failed), `E_PLUGIN_INVALID` (exports no plugin),
  * `E_PLUGIN_SPEC_VERSION` (names both versions) and `E_PLUGIN_KIND`.
+ *
+ * @param kind kind of the slot; undefined where any will do
  */
-export async function loadPlugin(use: string, kind: PluginKind, source: PluginSource): Promise<LoadedPlugin> {
+export async function loadPlugin(use: string, kind: PluginKind | undefined, source: PluginSource): Promise<LoadedPlugin> {
   const hash = use.indexOf('#');
   const specifier = hash < 0 ? use : use.slice(0, hash);
   const exportName = hash < 0 ? undefined : use.slice(hash + 1);
@@ -51,7 +53,7 @@ export async function loadPlugin(use: string, kind: PluginKind, source: PluginSo
       kind: 'input',
     });
   }
-  if (candidate.kind !== kind) {
+  if (kind !== undefined && candidate.kind !== kind) {
     throw new NlaError('E_PLUGIN_KIND', {
       message: `"${use}" is no ${kind} plugin.`,
       found: `a plugin of kind ${JSON.stringify(candidate.kind)}`,

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { EvaluateContext, Evaluation, JsonValue, Model, NlaRow } from '@nlakit/core';
-import { tf } from '@nlakit/ops';
+import { createSeedStreams } from '@nlakit/run';
 import { SIDECAR_FILE } from '@nlakit/sidecar';
 import { parseDocument } from 'yaml';
 import { check, checkJson, checkRefuses, checkSame } from '../check.js';
 import { checkNoLeak } from '../check-no-leak.js';
 import type { ConformanceCase, Subject } from '../conformance-case.js';
+import { deafModel } from '../deaf-model.js';
 import { scriptGeneration } from '../script-generation.js';
 import { spyOnModel } from '../spy-on-model.js';
 import { createToyDataset } from '../toy/toy-stage.js';
@@ -340,7 +341,9 @@ async function evaluationWith(
   context: EvaluateContext,
   change: (model: Model) => Model,
 ): Promise<Evaluation> {
-  return (await subject.create()).evaluate({ ...context, model: change(context.model) });
+  // Streams that another evaluation has drawn from would make a difference of their own.
+  const seeds = createSeedStreams(context.seeds.seed);
+  return (await subject.create()).evaluate({ ...context, seeds, model: change(context.model) });
 }
 
 /** Says of each row's vector which row it is of. */
@@ -370,31 +373,6 @@ function cosineOf(one: ArrayLike<number>, other: ArrayLike<number>): number {
     right += (other[at] ?? 0) ** 2;
   }
   return dot / Math.sqrt(left * right);
-}
-
-/** A model whose captured states, while an adapter is attached and nothing is injected, are the same for every text. */
-function deafModel(model: Model, onRead: () => void): Model {
-  let adapted = false;
-  return {
-    ...model,
-    adapt(adapter) {
-      adapted = adapter !== null;
-      model.adapt(adapter);
-    },
-    forward(input) {
-      const output = model.forward(input);
-      if (!adapted || (input.overrides?.length ?? 0) > 0) return output;
-      onRead();
-      const hidden = Object.fromEntries(
-        Object.entries(output.hidden).map(([name, tensor]) => {
-          const same = tf.tidy(() => tf.add(tf.mul(tensor, 0), tf.cos(tf.range(0, model.spec.dModel))) as typeof tensor);
-          tensor.dispose();
-          return [name, same];
-        }),
-      );
-      return { ...output, hidden };
-    },
-  };
 }
 
 function checkDifferent(one: Evaluation, other: Evaluation, message: string): void {

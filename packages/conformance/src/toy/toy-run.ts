@@ -32,8 +32,7 @@ export async function writeToyRun(folder: string, seed = 1): Promise<ToyRun> {
   await writeToyCheckpoint(stepFolder, 'av');
   await writeToyCheckpoint(reconstructorFolder, 'ar');
   const model = createToyModel();
-  const train = await toyActivationRows(model, toyContract.layer, 24);
-  const heldOut = await toyActivationRows(model, toyContract.layer, 12, 24);
+  const { train, heldOut } = await (readings ??= readRows(model));
   return {
     model,
     heldOut,
@@ -47,6 +46,14 @@ export async function writeToyRun(folder: string, seed = 1): Promise<ToyRun> {
     signal: new AbortController().signal,
     log: silentLogger,
   };
+}
+
+/** Rows are the same for every run: they are read once. */
+let readings: ReturnType<typeof readRows> | undefined;
+
+async function readRows(model: ToyModel): Promise<{ readonly train: readonly NlaRow[]; readonly heldOut: readonly NlaRow[] }> {
+  const train = await toyActivationRows(model, toyContract.layer, 24);
+  return { train, heldOut: await toyActivationRows(model, toyContract.layer, 12, 24) };
 }
 
 async function writeToyCheckpoint(folder: string, role: 'av' | 'ar'): Promise<void> {

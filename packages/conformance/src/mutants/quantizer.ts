@@ -1,0 +1,76 @@
+import type { PackedWeight } from '@nlakit/core';
+import { tf } from '@nlakit/ops';
+import { mutate, type Mutant } from './mutant.js';
+import { withGradient } from './with-gradient.js';
+
+/** Faults of a quantizer. */
+export const quantizerMutants: readonly Mutant<'quantizer'>[] = [
+  mutate('leaks while it packs', 'quantizer: packs, plans its bytes, and frees what it packed', (quantizer) => ({
+    ...quantizer,
+    pack: (rows, shape) => {
+      tf.zeros([2]);
+      return quantizer.pack(rows, shape);
+    },
+  })),
+  mutate('plans other bytes than it needs', 'quantizer: packs, plans its bytes, and frees what it packed', (quantizer) => ({
+    ...quantizer,
+    bytes: (shape) => quantizer.bytes(shape) - 1,
+  })),
+  mutate('frees nothing', 'quantizer: packs, plans its bytes, and frees what it packed', (quantizer) => ({
+    ...quantizer,
+    pack: async (rows, shape) => keep(await quantizer.pack(rows, shape)),
+  })),
+  mutate('reads rows that the matrix does not have', 'quantizer: reads rows of the matrix only, each of them', (quantizer) => ({
+    ...quantizer,
+    pack: async (rows, shape) => {
+      await rows.read(shape[0], 1);
+      return quantizer.pack(rows, shape);
+    },
+  })),
+  mutate('takes a plain weight for one of its own layout', 'quantizer: leaves a plain checkpoint to pack', (quantizer) => ({
+    ...quantizer,
+    packStored: (_, _name, shape) => quantizer.pack({ dtype: 'F32', read: (_start, count) => Promise.resolve(new Float32Array(count * shape[1])) }, shape),
+  })),
+  mutate('packs a weight a third too large', 'quantizer: gives the weight back within its tolerance', (quantizer) => ({
+    ...quantizer,
+    unpack: (weight) => scaled(quantizer.unpack(weight), 1.3),
+  })),
+  mutate('packs the same weight to another one', 'quantizer: packs the same to the same', (quantizer) => {
+    let packed = 0;
+    const factors = new WeakMap<PackedWeight, number>();
+    return {
+      ...quantizer,
+      pack: async (rows, shape) => {
+        const weight = await quantizer.pack(rows, shape);
+        factors.set(weight, 1 + 1e-6 * (packed += 1));
+        return weight;
+      },
+      unpack: (weight) => scaled(quantizer.unpack(weight), factors.get(weight) ?? 1),
+    };
+  }),
+  mutate('multiplies by another weight than it unpacks', 'quantizer: multiplies by what it unpacks', (quantizer) => ({
+    ...quantizer,
+    linear: (x, weight) => scaled(quantizer.linear(x, weight), 1.01),
+  })),
+  mutate('leaks while it multiplies', 'quantizer: multiplies by what it unpacks', (quantizer) => ({
+    ...quantizer,
+    linear: (x, weight) => {
+      tf.zeros([2]);
+      return quantizer.linear(x, weight);
+    },
+  })),
+  mutate('halves the gradient', 'quantizer: its product has the gradient of the unpacked weight', (quantizer) => ({
+    ...quantizer,
+    linear: (x, weight) => quantizer.linear(withGradient(x, 0.5), weight),
+  })),
+];
+
+function keep(weight: PackedWeight): PackedWeight {
+  return { ...weight, dispose: () => undefined };
+}
+
+function scaled<Result extends tf.Tensor>(tensor: Result, factor: number): Result {
+  const result = tf.mul(tensor, factor) as Result;
+  tensor.dispose();
+  return result;
+}
