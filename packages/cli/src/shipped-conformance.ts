@@ -14,7 +14,10 @@ export interface ShippedConformance {
  *
  * @param folder where packages are looked for first; then where this one is installed
  */
-export async function shippedConformance(plugin: { readonly name: string; readonly version: string }, folder: string): Promise<ShippedConformance | undefined> {
+export async function shippedConformance(
+  plugin: { readonly name: string; readonly version: string },
+  folder: string,
+): Promise<ShippedConformance | undefined> {
   for (const from of [join(folder, 'package.json'), import.meta.url]) {
     try {
       const manifest = createRequire(from).resolve(`${plugin.name}/package.json`);

@@ -20,7 +20,7 @@ export function deafModel(model: Model, onRead: () => void = () => undefined): M
       onRead();
       const hidden = Object.fromEntries(
         Object.entries(output.hidden).map(([name, tensor]) => {
-          const same = tf.tidy(() => tf.add(tf.mul(tensor, 0), tf.cos(tf.range(0, model.spec.dModel))) as typeof tensor);
+          const same = tf.tidy(() => tf.add<tf.Tensor3D>(tf.mul(tensor, 0), tf.cos(tf.range(0, model.spec.dModel))));
           tensor.dispose();
           return [name, same];
         }),

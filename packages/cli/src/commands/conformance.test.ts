@@ -64,7 +64,15 @@ describe('nla conformance', () => {
        export const fixtures = { published: (repository, path) => readFile(new URL('./again/' + repository + '/' + path, import.meta.url)).catch(() => undefined) };`,
     );
     await writeFile(join(folder, 'options.json'), '{ "to": "./again" }');
-    const whole = await nla('conformance', '@nlakit/publisher-directory', '--options', 'options.json', '--fixtures', 'fixtures.mjs', '--json');
+    const whole = await nla(
+      'conformance',
+      '@nlakit/publisher-directory',
+      '--options',
+      'options.json',
+      '--fixtures',
+      'fixtures.mjs',
+      '--json',
+    );
     expect(JSON.parse(whole.out)).toMatchObject({ ok: true, level: 2, skipped: 0 });
   });
 
@@ -85,7 +93,15 @@ describe('nla plugins', () => {
   it('shows the level that an installed package ships', async () => {
     const home = join(folder, 'node_modules', 'careless');
     await mkdir(home, { recursive: true });
-    await writeFile(join(home, 'package.json'), JSON.stringify({ name: 'careless', version: '1.0.0', type: 'module', exports: { '.': './index.js', './package.json': './package.json' } }));
+    await writeFile(
+      join(home, 'package.json'),
+      JSON.stringify({
+        name: 'careless',
+        version: '1.0.0',
+        type: 'module',
+        exports: { '.': './index.js', './package.json': './package.json' },
+      }),
+    );
     await writeFile(join(home, 'index.js'), careless);
     expect((await nla('conformance', 'careless', '--out', 'node_modules/careless/conformance.json')).code).toBe(1);
     const { shippedConformance } = await import('../shipped-conformance.js');

@@ -51,7 +51,8 @@ async function readOptions(file: string): Promise<object> {
       cause,
     });
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw usage('--options', JSON.stringify(value), 'a mapping of options');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw usage('--options', JSON.stringify(value), 'a mapping of options');
   return value;
 }
 
@@ -69,7 +70,8 @@ async function importFixtures(file: string): Promise<CommonFixtures> {
     });
   }
   const fixtures = loaded.fixtures ?? loaded.default;
-  if (typeof fixtures !== 'object' || fixtures === null) throw usage('--fixtures', `exports ${Object.keys(loaded).join(', ') || 'nothing'}`, 'an object exported as `fixtures`');
+  if (typeof fixtures !== 'object' || fixtures === null)
+    throw usage('--fixtures', `exports ${Object.keys(loaded).join(', ') || 'nothing'}`, 'an object exported as `fixtures`');
   return fixtures;
 }
 

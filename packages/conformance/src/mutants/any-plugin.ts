@@ -4,10 +4,12 @@ import type { Mutant } from './mutant.js';
 
 /** Faults that a plugin of any kind can have. */
 export function anyPluginMutants<Kind extends PluginKind>(): Mutant<Kind>[] {
-  const validating = (change: (validate: StandardSchema<unknown>['~standard']['validate'], value: unknown) => unknown) => (plugin: Plugin<Kind>): Plugin<Kind> => {
-    const standard = plugin.optionsSchema['~standard'];
-    return { ...plugin, optionsSchema: { '~standard': { ...standard, validate: (value) => change(standard.validate, value) as never } } };
-  };
+  const validating =
+    (change: (validate: StandardSchema<unknown>['~standard']['validate'], value: unknown) => unknown) =>
+    (plugin: Plugin<Kind>): Plugin<Kind> => {
+      const standard = plugin.optionsSchema['~standard'];
+      return { ...plugin, optionsSchema: { '~standard': { ...standard, validate: (value) => change(standard.validate, value) as never } } };
+    };
   return [
     {
       name: 'was made for another specification',

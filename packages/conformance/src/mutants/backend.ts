@@ -23,7 +23,10 @@ export const backendMutants: readonly Mutant<'backend'>[] = [
     ...backend,
     memory: () => ({ liveBytes: 0, peakBytes: 0, tensors: 0 }),
   })),
-  mutate('fails its own test', 'backend: tests itself', (backend) => ({ ...backend, selfTest: () => Promise.resolve({ ok: false, gflops: 0, detail: 'no' }) })),
+  mutate('fails its own test', 'backend: tests itself', (backend) => ({
+    ...backend,
+    selfTest: () => Promise.resolve({ ok: false, gflops: 0, detail: 'no' }),
+  })),
   mutate('leaks in its own test', 'backend: tests itself', (backend) => ({
     ...backend,
     selfTest: () => {
@@ -32,10 +35,14 @@ export const backendMutants: readonly Mutant<'backend'>[] = [
     },
   })),
   mutate('multiplies matrices inexactly', 'backend: multiplies matrices in f32', (backend) => withKernel(backend, 'BatchMatMul', 1.0005)),
-  mutate('multiplies transposed matrices inexactly', 'backend: stock kernels, matMul 1x[33,70]ᵀ by 1x[70,45]', (backend) => withKernel(backend, 'BatchMatMul', 1.0005)),
+  mutate('multiplies transposed matrices inexactly', 'backend: stock kernels, matMul 1x[33,70]ᵀ by 1x[70,45]', (backend) =>
+    withKernel(backend, 'BatchMatMul', 1.0005),
+  ),
   mutate('has a wrong exponential', 'backend: stock kernels, exp', (backend) => withKernel(backend, 'Exp', 1.001)),
   mutate('has a wrong tanh', 'backend: stock kernels, tanh', (backend) => withKernel(backend, 'Tanh', 0.999)),
-  mutate('normalises wrongly', 'backend: domain kernels, rmsNorm without a weight, [3,8]', (backend) => withKernel(backend, 'Rsqrt', 1.001)),
+  mutate('normalises wrongly', 'backend: domain kernels, rmsNorm without a weight, [3,8]', (backend) =>
+    withKernel(backend, 'Rsqrt', 1.001),
+  ),
 ];
 
 function withCapabilities(backend: Backend, change: Partial<Backend['capabilities']>): Backend {
@@ -52,7 +59,7 @@ function withKernel(backend: Backend, kernelName: string, factor: number): Promi
     (kernel, engine) => (parameters) => {
       const result = kernel.kernelFunc(parameters);
       if (kernel.kernelName !== kernelName || Array.isArray(result)) return result;
-      const { dataId, shape, dtype } = result as tf.TensorInfo;
+      const { dataId, shape, dtype } = result;
       const values = (engine.readSync(dataId) as Float32Array).map((value) => value * factor);
       engine.disposeData(dataId);
       return { dataId: engine.write(values, [...shape], dtype), shape, dtype };

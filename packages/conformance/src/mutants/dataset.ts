@@ -32,7 +32,10 @@ export const datasetMutants: readonly Mutant<'dataset'>[] = [
     ...dataset,
     describe: async (folder) => {
       const description = await dataset.describe(folder);
-      return { ...description, contract: { ...description.contract, templates: { ...description.contract.templates, av: '<concept></concept>' } } };
+      return {
+        ...description,
+        contract: { ...description.contract, templates: { ...description.contract.templates, av: '<concept></concept>' } },
+      };
     },
   })),
   ofSplits('has no hash', 'dataset: opens every split, by hash and length', (split) => ({ ...split, sha256: 'none' })),
@@ -40,7 +43,9 @@ export const datasetMutants: readonly Mutant<'dataset'>[] = [
     ...split,
     rows: (indices) => split.rows([...indices].sort((one, other) => one - other)),
   })),
-  ofSplits('hands out vectors of another width', 'dataset: hands out rows in the order they are asked for', (split) => changed(split, (row) => ({ ...row, vector: row.vector.slice(1) }))),
+  ofSplits('hands out vectors of another width', 'dataset: hands out rows in the order they are asked for', (split) =>
+    changed(split, (row) => ({ ...row, vector: row.vector.slice(1) })),
+  ),
   ofSplits('hands out the last row for one it does not have', 'dataset: refuses rows it does not have', (split) => ({
     ...split,
     rows: (indices) => split.rows(indices.map((index) => Math.floor(Math.min(Math.max(index, 0), split.length - 1)))),
@@ -63,7 +68,10 @@ export const datasetMutants: readonly Mutant<'dataset'>[] = [
 ];
 
 function ofSplits(name: string, caughtBy: string, change: (split: DatasetSplit) => DatasetSplit): Mutant<'dataset'> {
-  return mutate(name, caughtBy, (dataset): Dataset => ({ ...dataset, open: async (folder, split) => change(await dataset.open(folder, split)) }));
+  return mutate(name, caughtBy, (dataset): Dataset => ({
+    ...dataset,
+    open: async (folder, split) => change(await dataset.open(folder, split)),
+  }));
 }
 
 function changed(split: DatasetSplit, change: (row: NlaRow) => NlaRow): DatasetSplit {

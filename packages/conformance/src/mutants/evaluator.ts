@@ -13,16 +13,32 @@ type StoredRow = Evaluation['rows'][number];
 export const evaluatorMutants: readonly Mutant<'evaluator'>[] = [
   ofResult('passes for another evaluator', 'evaluator: says who measured what', (evaluation) => ({ ...evaluation, evaluator: 'another' })),
   ofResult('names another step', 'evaluator: says who measured what', (evaluation) => ({ ...evaluation, step: evaluation.step + 1 })),
-  ofResult('has a headline that is no number', 'evaluator: gives what survives JSON', (evaluation) => ({ ...evaluation, headline: { ...evaluation.headline, mean: NaN } })),
-  ofResult('stores what JSON does not know', 'evaluator: gives what survives JSON', (evaluation) => ({ ...evaluation, rows: evaluation.rows.map((row) => ({ ...row, vector: new Float32Array(2) as never })) })),
-  ofContext('measures one row less', 'evaluator: measures as many held-out rows as it is asked for, each once', (context) => ({ ...context, rows: (context.rows ?? 8) - 1 })),
-  ofRows('measures a row twice', 'evaluator: measures as many held-out rows as it is asked for, each once', (rows) => [...rows.slice(1), ...rows.slice(-1)]),
+  ofResult('has a headline that is no number', 'evaluator: gives what survives JSON', (evaluation) => ({
+    ...evaluation,
+    headline: { ...evaluation.headline, mean: NaN },
+  })),
+  ofResult('stores what JSON does not know', 'evaluator: gives what survives JSON', (evaluation) => ({
+    ...evaluation,
+    rows: evaluation.rows.map((row) => ({ ...row, vector: new Float32Array(2) as never })),
+  })),
+  ofContext('measures one row less', 'evaluator: measures as many held-out rows as it is asked for, each once', (context) => ({
+    ...context,
+    rows: (context.rows ?? 8) - 1,
+  })),
+  ofRows('measures a row twice', 'evaluator: measures as many held-out rows as it is asked for, each once', (rows) => [
+    ...rows.slice(1),
+    ...rows.slice(-1),
+  ]),
   ofContext('measures training rows', 'evaluator: measures as many held-out rows as it is asked for, each once', (context) => ({
     ...context,
     // Under other documents, so that the evaluator itself does not notice.
-    dataset: ofSplits(context.dataset, (name, split) => (name === 'heldOut' ? renamed(context.dataset, 'avSft', context.dataFolder) : split)),
+    dataset: ofSplits(context.dataset, (name, split) =>
+      name === 'heldOut' ? renamed(context.dataset, 'avSft', context.dataFolder) : split,
+    ),
   })),
-  ofRows('cuts texts off', 'evaluator: stores texts whole', (rows) => rows.map((row) => mapStrings(row, (text) => (text.length > 60 ? `${text.slice(0, 59)}…` : text)))),
+  ofRows('cuts texts off', 'evaluator: stores texts whole', (rows) =>
+    rows.map((row) => mapStrings(row, (text) => (text.length > 60 ? `${text.slice(0, 59)}…` : text))),
+  ),
   mutate('leaves a tensor behind', 'evaluator: leaves model, memory and folders as it found them', (evaluator) => ({
     ...evaluator,
     evaluate: (context) => {
@@ -50,10 +66,27 @@ export const evaluatorMutants: readonly Mutant<'evaluator'>[] = [
   mutate('measures nothing where there is no checkpoint', 'evaluator: refuses a step that is not there', (evaluator) => ({
     ...evaluator,
     evaluate: (context) =>
-      evaluator.evaluate(context).catch(() => ({ evaluator: evaluator.name, version: '', step: 0, rows: [], summary: {}, headline: {}, provenance: {}, warnings: [] })),
+      evaluator
+        .evaluate(context)
+        .catch(() => ({
+          evaluator: evaluator.name,
+          version: '',
+          step: 0,
+          rows: [],
+          summary: {},
+          headline: {},
+          provenance: {},
+          warnings: [],
+        })),
   })),
-  ofContext('does not listen', 'evaluator: stops within a step when it is told to', (context) => ({ ...context, signal: new AbortController().signal })),
-  ofContext('draws from streams that nobody seeded', 'evaluator: gives the same again', (context) => ({ ...context, seeds: createSeedStreams((evaluations += 1)) })),
+  ofContext('does not listen', 'evaluator: stops within a step when it is told to', (context) => ({
+    ...context,
+    signal: new AbortController().signal,
+  })),
+  ofContext('draws from streams that nobody seeded', 'evaluator: gives the same again', (context) => ({
+    ...context,
+    seeds: createSeedStreams((evaluations += 1)),
+  })),
   ofContext('reads the scale from the injector', 'evaluator: injects with the scale of the sidecar', ({ injector, ...context }) => ({
     ...context,
     injector: { ...injector, apply: (slots, vectors) => injector.apply(slots, vectors, injector.scale(vectors.length / slots.length)) },
@@ -69,7 +102,9 @@ export const evaluatorMutants: readonly Mutant<'evaluator'>[] = [
   ofRows('pairs rows wrongly', 'evaluator: stores with each row what was said about that row', (rows) =>
     rows.map((row, at) => ({ ...(rows[(at + 1) % rows.length] ?? row), id: row['id'] ?? null })),
   ),
-  ofRows('drops empty outputs', 'evaluator: counts rows whose output holds no explanation', (rows) => rows.filter(({ explanation }) => explanation !== null && explanation !== '')),
+  ofRows('drops empty outputs', 'evaluator: counts rows whose output holds no explanation', (rows) =>
+    rows.filter(({ explanation }) => explanation !== null && explanation !== ''),
+  ),
   mutate('fails where nothing was said', 'evaluator: counts rows whose output holds no explanation', (evaluator) => ({
     ...evaluator,
     evaluate: async (context) => {
@@ -78,12 +113,18 @@ export const evaluatorMutants: readonly Mutant<'evaluator'>[] = [
       return evaluation;
     },
   })),
-  ofResult('adds up other rows than it stores', 'evaluator: its summary is that of its rows', (evaluation) => ({ ...evaluation, summary: mapNumbers(evaluation.summary, (value) => value + 1e-6) as Evaluation['summary'] })),
+  ofResult('adds up other rows than it stores', 'evaluator: its summary is that of its rows', (evaluation) => ({
+    ...evaluation,
+    summary: mapNumbers(evaluation.summary, (value) => value + 1e-6) as Evaluation['summary'],
+  })),
   ofContext('does not let the AV see its vector', 'evaluator: shows an AV that ignores its vector', (context) => ({
     ...context,
     model: scriptGeneration(context.model, () => '<explanation>the time</explanation>'),
   })),
-  ofContext('does not let the AR read its text', 'evaluator: shows an AR that ignores its text', (context) => ({ ...context, model: deafModel(context.model) })),
+  ofContext('does not let the AR read its text', 'evaluator: shows an AR that ignores its text', (context) => ({
+    ...context,
+    model: deafModel(context.model),
+  })),
 ];
 
 let evaluations = 0;
@@ -121,5 +162,5 @@ function mapNumbers(value: JsonValue, change: (value: number) => number): JsonVa
   if (typeof value === 'number') return change(value);
   if (Array.isArray(value)) return (value as readonly JsonValue[]).map((inner) => mapNumbers(inner, change));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, mapNumbers(inner as JsonValue, change)]));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, mapNumbers(inner, change)]));
 }

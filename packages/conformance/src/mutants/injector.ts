@@ -7,17 +7,28 @@ export const injectorMutants: readonly Mutant<'injector'>[] = [
     ...injector,
     locate: (...given) => injector.locate(...given).map(({ row, position }) => ({ row, position: position + 1 })),
   })),
-  mutate('takes a miss for nothing to do', 'injector: a miss is an error', (injector) => ({ ...injector, locate: (...given) => orElse(() => injector.locate(...given), []) })),
+  mutate('takes a miss for nothing to do', 'injector: a miss is an error', (injector) => ({
+    ...injector,
+    locate: (...given) => orElse(() => injector.locate(...given), []),
+  })),
   mutate('looks at the marker alone', 'injector: a miss is an error', (injector) => ({
     ...injector,
     locate: (tokens, batch, { injectionTokenId }) => {
       const length = tokens.length / batch;
-      return Array.from({ length: batch }, (_, row) => ({ row, position: tokens.subarray(row * length, (row + 1) * length).indexOf(injectionTokenId) }));
+      return Array.from({ length: batch }, (_, row) => ({
+        row,
+        position: tokens.subarray(row * length, (row + 1) * length).indexOf(injectionTokenId),
+      }));
     },
   })),
   mutate('injects what is no number', 'injector: refuses values that cannot be injected', (injector) => ({
     ...injector,
-    apply: (slots, vectors, scale) => injector.apply(slots, vectors.map((value) => (Number.isFinite(value) ? value : 0)), scale),
+    apply: (slots, vectors, scale) =>
+      injector.apply(
+        slots,
+        vectors.map((value) => (Number.isFinite(value) ? value : 0)),
+        scale,
+      ),
   })),
   mutate('changes the vectors it is given', 'injector: is pure', (injector) => ({
     ...injector,
@@ -31,20 +42,34 @@ export const injectorMutants: readonly Mutant<'injector'>[] = [
     ...injector,
     apply: (slots, vectors, scale) =>
       scale === null
-        ? slots.map((slot, at) => ({ ...slot, vector: vectors.subarray((at * vectors.length) / slots.length, ((at + 1) * vectors.length) / slots.length) }))
+        ? slots.map((slot, at) => ({
+            ...slot,
+            vector: vectors.subarray((at * vectors.length) / slots.length, ((at + 1) * vectors.length) / slots.length),
+          }))
         : injector.apply(slots, vectors, scale),
   })),
-  mutate('does not bring vectors to the scale', 'injector: places each vector at its slot, at the scale and in its direction', (injector) => ({
-    ...injector,
-    apply: (slots, vectors) => injector.apply(slots, vectors, null),
-  })),
-  mutate('exchanges the vectors of two rows', 'injector: places each vector at its slot, at the scale and in its direction', (injector) => ({
-    ...injector,
-    apply: (slots, vectors, scale) => {
-      const overrides = injector.apply(slots, vectors, scale);
-      return slots.map((slot, at) => ({ ...slot, vector: (overrides[(at + 1) % overrides.length] ?? { vector: new Float32Array() }).vector }));
-    },
-  })),
+  mutate(
+    'does not bring vectors to the scale',
+    'injector: places each vector at its slot, at the scale and in its direction',
+    (injector) => ({
+      ...injector,
+      apply: (slots, vectors) => injector.apply(slots, vectors, null),
+    }),
+  ),
+  mutate(
+    'exchanges the vectors of two rows',
+    'injector: places each vector at its slot, at the scale and in its direction',
+    (injector) => ({
+      ...injector,
+      apply: (slots, vectors, scale) => {
+        const overrides = injector.apply(slots, vectors, scale);
+        return slots.map((slot, at) => ({
+          ...slot,
+          vector: (overrides[(at + 1) % overrides.length] ?? { vector: new Float32Array() }).vector,
+        }));
+      },
+    }),
+  ),
   mutate('rescales where there is no scale', 'injector: leaves zero at zero, and everything as it is without a scale', (injector) => ({
     ...injector,
     apply: (slots, vectors, scale) => injector.apply(slots, vectors, scale ?? 1),

@@ -9,8 +9,12 @@ export const labelerMutants: readonly Mutant<'labeler'>[] = [
   }),
   ofLabels('drops items it has nothing to say about', 'labeler: answers every item once, in order', (labels) => labels.slice(1)),
   ofLabels('answers in another order', 'labeler: answers every item once, in order', (labels) => [...labels].reverse()),
-  ofLabels('drops an item without a reason', 'labeler: answers every item once, in order', (labels) => labels.map(({ id }) => ({ id, explanation: null, reason: '' }))),
-  ofLabels('labels with nothing', 'labeler: answers every item once, in order', (labels) => labels.map(({ id }) => ({ id, explanation: ' ', labeler: 'none' }))),
+  ofLabels('drops an item without a reason', 'labeler: answers every item once, in order', (labels) =>
+    labels.map(({ id }) => ({ id, explanation: null, reason: '' })),
+  ),
+  ofLabels('labels with nothing', 'labeler: answers every item once, in order', (labels) =>
+    labels.map(({ id }) => ({ id, explanation: ' ', labeler: 'none' })),
+  ),
   mutate('does not listen', 'labeler: stops when it is told to', (labeler) => ({
     ...labeler,
     label: (items, context) => labeler.label(items, { ...context, signal: new AbortController().signal }),
@@ -28,7 +32,9 @@ export const labelerMutants: readonly Mutant<'labeler'>[] = [
       ...labeler,
       label: async (items, context) => {
         times += 1;
-        return (await labeler.label(items, context)).map((label) => (label.explanation === null ? label : { ...label, explanation: `${label.explanation} ${times}` }));
+        return (await labeler.label(items, context)).map((label) =>
+          label.explanation === null ? label : { ...label, explanation: `${label.explanation} ${times}` },
+        );
       },
     };
   }),
@@ -37,6 +43,13 @@ export const labelerMutants: readonly Mutant<'labeler'>[] = [
   ),
 ];
 
-function ofLabels(name: string, caughtBy: string, change: (labels: readonly Label[], items: readonly LabelItem[]) => readonly Label[]): Mutant<'labeler'> {
-  return mutate(name, caughtBy, (labeler) => ({ ...labeler, label: async (items, context) => change(await labeler.label(items, context), items) }));
+function ofLabels(
+  name: string,
+  caughtBy: string,
+  change: (labels: readonly Label[], items: readonly LabelItem[]) => readonly Label[],
+): Mutant<'labeler'> {
+  return mutate(name, caughtBy, (labeler) => ({
+    ...labeler,
+    label: async (items, context) => change(await labeler.label(items, context), items),
+  }));
 }

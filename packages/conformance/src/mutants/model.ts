@@ -21,14 +21,18 @@ export const modelMutants: readonly Mutant<'model'>[] = [
     },
   })),
   ofModel('hands out states that nobody asked for', 'model: hands out what was asked for, and keeps no tensor', (model) => ({
-    forward: (input) => model.forward({ ...input, capture: model.spec.hookPoints.slice(0, (input.stopAfterBlock ?? model.spec.layers - 1) + 1) }),
+    forward: (input) =>
+      model.forward({ ...input, capture: model.spec.hookPoints.slice(0, (input.stopAfterBlock ?? model.spec.layers - 1) + 1) }),
   })),
   ofModel('takes an unknown hook point for none', 'model: refuses what it does not have', (model) => ({
     forward: (input) => model.forward({ ...input, capture: (input.capture ?? []).filter((name) => model.spec.hookPoints.includes(name)) }),
   })),
   ofModel('takes an override outside of the batch for none', 'model: refuses what it does not have', (model) => ({
     forward: (input) =>
-      model.forward({ ...input, overrides: (input.overrides ?? []).filter(({ row, position }) => row < input.batch && position >= 0 && position < input.length) }),
+      model.forward({
+        ...input,
+        overrides: (input.overrides ?? []).filter(({ row, position }) => row < input.batch && position >= 0 && position < input.length),
+      }),
   })),
   ofModel('takes an adapter on unknown linears for none', 'model: refuses what it does not have', (model) => ({
     adapt: (adapter) => {
@@ -59,13 +63,18 @@ export const modelMutants: readonly Mutant<'model'>[] = [
   ofModel('lets positions see what comes later', 'model: positions do not see what comes after them', (model) => ({
     forward: (input) => withFinal(model.forward(input), (final) => tf.add(final, tf.mul(tf.mean(final, 1, true), 0.01))),
   })),
-  ofModel('reads padding as text', 'model: padding on either side changes nothing', (model) => ({ forward: ({ mask: _, ...input }) => model.forward(input) })),
+  ofModel('reads padding as text', 'model: padding on either side changes nothing', (model) => ({
+    forward: ({ mask: _, ...input }) => model.forward(input),
+  })),
   ofModel('replaces embeddings before they are scaled', 'model: embeds ids as it embeds tokens', (model) => ({
     forward: (input) => model.forward(withVectors(input, (vector) => vector.map((value) => value * 2))),
   })),
   ofModel('injects one position too late', 'model: an override acts on its row, at its position and behind it', (model) => ({
     forward: (input) =>
-      model.forward({ ...input, overrides: (input.overrides ?? []).map((one) => ({ ...one, position: Math.min(one.position + 1, input.length - 1) })) }),
+      model.forward({
+        ...input,
+        overrides: (input.overrides ?? []).map((one) => ({ ...one, position: Math.min(one.position + 1, input.length - 1) })),
+      }),
   })),
   ofModel('injects into the first row', 'model: an override acts on its row, at its position and behind it', (model) => ({
     forward: (input) => model.forward({ ...input, overrides: (input.overrides ?? []).map((one) => ({ ...one, row: 0 })) }),
@@ -84,7 +93,7 @@ export const modelMutants: readonly Mutant<'model'>[] = [
     },
   })),
   ofModel('has a loss that is not that of its logits', 'model: the loss of its head is that of its logits', ({ head }) => ({
-    head: { ...head, crossEntropy: (rows, targets) => tf.tidy(() => tf.add(head.crossEntropy(rows, targets), 0.01) as tf.Tensor1D) },
+    head: { ...head, crossEntropy: (rows, targets) => tf.tidy(() => tf.add<tf.Tensor1D>(head.crossEntropy(rows, targets), 0.01)) },
   })),
   ofModel('forgets vectors in its cache', 'model: generates with its cache what it computes without', (model) => ({
     generate: ({ overrides: _, ...input }) => model.generate(input),
@@ -92,9 +101,15 @@ export const modelMutants: readonly Mutant<'model'>[] = [
   ofModel('does not take the likeliest token', 'model: generates with its cache what it computes without', (model) => ({
     generate: (input) => model.generate({ ...input, temperature: 5, random: createSeedStreams(1).stream('mutant') }),
   })),
-  ofModel('goes on behind a stop token', 'model: generates within its limits', (model) => ({ generate: (input) => model.generate({ ...input, stopIds: [] }) })),
-  ofModel('stops before it may', 'model: generates within its limits', (model) => ({ generate: ({ minNewTokens: _, ...input }) => model.generate(input) })),
-  ofModel('emits what is forbidden', 'model: generates within its limits', (model) => ({ generate: ({ forbiddenIds: _, ...input }) => model.generate(input) })),
+  ofModel('goes on behind a stop token', 'model: generates within its limits', (model) => ({
+    generate: (input) => model.generate({ ...input, stopIds: [] }),
+  })),
+  ofModel('stops before it may', 'model: generates within its limits', (model) => ({
+    generate: ({ minNewTokens: _, ...input }) => model.generate(input),
+  })),
+  ofModel('emits what is forbidden', 'model: generates within its limits', (model) => ({
+    generate: ({ forbiddenIds: _, ...input }) => model.generate(input),
+  })),
   ofModel('samples by a stream of its own', 'model: samples by its random stream and nothing else', (model) => {
     let times = 0;
     return { generate: (input: GenerateInput) => model.generate({ ...input, random: createSeedStreams((times += 1)).stream('mutant') }) };
@@ -130,7 +145,8 @@ export const modelMutants: readonly Mutant<'model'>[] = [
   ofModel('has half the gradient in adapters', 'model: its gradient in an adapter is that of its loss', (model) => ({
     adapt: (adapter) => {
       if (adapter === null) model.adapt(null);
-      else model.adapt({ ...adapter, pairs: new Map([...adapter.pairs].map(([path, { a, b }]) => [path, { a, b: withGradient(b, 0.5) }])) });
+      else
+        model.adapt({ ...adapter, pairs: new Map([...adapter.pairs].map(([path, { a, b }]) => [path, { a, b: withGradient(b, 0.5) }])) });
     },
   })),
   ofModel('goes up its gradient', 'model: learns by its gradient', ({ head }) => ({

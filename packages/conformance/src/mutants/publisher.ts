@@ -3,8 +3,13 @@ import { mutate, type Mutant } from './mutant.js';
 
 /** Faults of a publisher. */
 export const publisherMutants: readonly Mutant<'publisher'>[] = [
-  ofPlan('plans a wrong hash', 'publisher: plans every file with its size and hash', (plan) => ({ ...plan, files: plan.files.map((file) => ({ ...file, sha256: '0'.repeat(64) })) })),
-  ofPlan('leaves a file out without a word', 'publisher: plans every file with its size and hash', (plan) => withFiles(plan, plan.files.slice(1))),
+  ofPlan('plans a wrong hash', 'publisher: plans every file with its size and hash', (plan) => ({
+    ...plan,
+    files: plan.files.map((file) => ({ ...file, sha256: '0'.repeat(64) })),
+  })),
+  ofPlan('leaves a file out without a word', 'publisher: plans every file with its size and hash', (plan) =>
+    withFiles(plan, plan.files.slice(1)),
+  ),
   lenient('publishes secrets and paths of this machine', 'publisher: refuses what must not leave the machine'),
   lenient('writes outside of its folder', 'publisher: refuses paths that lead out of the release'),
   lenient('passes over a file that it cannot read', 'publisher: refuses a file that cannot be read'),
@@ -25,7 +30,8 @@ export const publisherMutants: readonly Mutant<'publisher'>[] = [
   mutate('lets progress go backwards', 'publisher: tells of its progress, and of its end', (publisher) => ({
     ...publisher,
     async *publish(plan, signal) {
-      for await (const event of publisher.publish(plan, signal)) yield event.type === 'progress' ? { ...event, doneBytes: event.totalBytes - event.doneBytes } : event;
+      for await (const event of publisher.publish(plan, signal))
+        yield event.type === 'progress' ? { ...event, doneBytes: event.totalBytes - event.doneBytes } : event;
     },
   })),
   mutate('does not listen', 'publisher: stops before the first byte when it is told to', (publisher) => ({
@@ -36,8 +42,14 @@ export const publisherMutants: readonly Mutant<'publisher'>[] = [
     ...publisher,
     publish: (plan, signal) => publisher.publish(withFiles(plan, plan.files.slice(0, -1)), signal),
   })),
-  ofPlan('takes everything for new', 'publisher: finds everything there the second time', (plan) => ({ ...plan, files: plan.files.map((file) => ({ ...file, unchanged: false })) })),
-  ofPlan('takes everything for unchanged', 'publisher: plans what has changed, and only that', (plan) => ({ ...plan, files: plan.files.map((file) => ({ ...file, unchanged: true })) })),
+  ofPlan('takes everything for new', 'publisher: finds everything there the second time', (plan) => ({
+    ...plan,
+    files: plan.files.map((file) => ({ ...file, unchanged: false })),
+  })),
+  ofPlan('takes everything for unchanged', 'publisher: plans what has changed, and only that', (plan) => ({
+    ...plan,
+    files: plan.files.map((file) => ({ ...file, unchanged: true })),
+  })),
   mutate('publishes what lies there now', 'publisher: does not publish a file that has changed since the plan', (publisher) => {
     const releases = new WeakMap<PublishPlan, Release>();
     return {
@@ -67,7 +79,10 @@ export const publisherMutants: readonly Mutant<'publisher'>[] = [
 const interrupted = new Set<string>();
 
 function ofPlan(name: string, caughtBy: string, change: (plan: PublishPlan) => PublishPlan): Mutant<'publisher'> {
-  return mutate(name, caughtBy, (publisher): Publisher => ({ ...publisher, plan: async (release) => change(await publisher.plan(release)) }));
+  return mutate(name, caughtBy, (publisher): Publisher => ({
+    ...publisher,
+    plan: async (release) => change(await publisher.plan(release)),
+  }));
 }
 
 /** A publisher that plans nothing where it should refuse. */
@@ -75,7 +90,9 @@ function lenient(name: string, caughtBy: string): Mutant<'publisher'> {
   return mutate(name, caughtBy, (publisher): Publisher => ({
     ...publisher,
     plan: (release) =>
-      publisher.plan(release).catch(() => ({ repository: release.repository, destination: 'anywhere', files: [], totalBytes: 0, warnings: [] })),
+      publisher
+        .plan(release)
+        .catch(() => ({ repository: release.repository, destination: 'anywhere', files: [], totalBytes: 0, warnings: [] })),
   }));
 }
 

@@ -29,7 +29,8 @@ export const quantizerMutants: readonly Mutant<'quantizer'>[] = [
   })),
   mutate('takes a plain weight for one of its own layout', 'quantizer: leaves a plain checkpoint to pack', (quantizer) => ({
     ...quantizer,
-    packStored: (_, _name, shape) => quantizer.pack({ dtype: 'F32', read: (_start, count) => Promise.resolve(new Float32Array(count * shape[1])) }, shape),
+    packStored: (_, _name, shape) =>
+      quantizer.pack({ dtype: 'F32', read: (_start, count) => Promise.resolve(new Float32Array(count * shape[1])) }, shape),
   })),
   mutate('packs a weight a third too large', 'quantizer: gives the weight back within its tolerance', (quantizer) => ({
     ...quantizer,
@@ -70,7 +71,7 @@ function keep(weight: PackedWeight): PackedWeight {
 }
 
 function scaled<Result extends tf.Tensor>(tensor: Result, factor: number): Result {
-  const result = tf.mul(tensor, factor) as Result;
+  const result = tf.mul<Result>(tensor, factor);
   tensor.dispose();
   return result;
 }

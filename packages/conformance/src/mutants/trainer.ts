@@ -6,17 +6,24 @@ import { withGradient } from './with-gradient.js';
 
 /** Faults of a trainer. */
 export const trainerMutants: readonly Mutant<'trainer'>[] = [
-  mutate('trains neither AV nor AR', 'trainer: says what it trains, and for how long', (trainer) => ({ ...trainer, role: 'critic' as never })),
+  mutate('trains neither AV nor AR', 'trainer: says what it trains, and for how long', (trainer) => ({
+    ...trainer,
+    role: 'critic' as never,
+  })),
   mutate('plans a peak that is not the sum of its parts', 'trainer: plans memory in parts that add up', (trainer) => ({
     ...trainer,
     plan: (context) => ({ ...trainer.plan(context), peakBytes: 1 }),
   })),
-  ofEvents('leaves out a step', 'trainer: tells what happens, in order', (event) => (event.type === 'step' && event.step === 2 ? undefined : event)),
+  ofEvents('leaves out a step', 'trainer: tells what happens, in order', (event) =>
+    event.type === 'step' && event.step === 2 ? undefined : event,
+  ),
   ofEvents('never says that it is done', 'trainer: tells what happens, in order', (event) => (event.type === 'done' ? undefined : event)),
   ofEvents('tells of a loss that is no number', 'trainer: tells what happens, in order', (event) =>
     event.type === 'step' ? { ...event, figures: { ...event.figures, loss: NaN } } : event,
   ),
-  ofEvents('does not save its last step', 'trainer: tells what happens, in order', (event) => (event.type === 'checkpoint' ? { ...event, reason: 'interrupt' } : event)),
+  ofEvents('does not save its last step', 'trainer: tells what happens, in order', (event) =>
+    event.type === 'checkpoint' ? { ...event, reason: 'interrupt' } : event,
+  ),
   ofCheckpoints('hands out a state of another step', 'trainer: hands out checkpoints that are whole', ({ state, ...event }) => ({
     ...event,
     state: { ...state, step: state.step - 1 },
@@ -25,7 +32,10 @@ export const trainerMutants: readonly Mutant<'trainer'>[] = [
     ...event,
     pairs: new Map([...pairs].map(([path, pair]) => [`base_model.${path}`, pair])),
   })),
-  ofCheckpoints('has health that JSON does not know', 'trainer: hands out checkpoints that are whole', (event) => ({ ...event, health: { ...event.health, gap: NaN } })),
+  ofCheckpoints('has health that JSON does not know', 'trainer: hands out checkpoints that are whole', (event) => ({
+    ...event,
+    health: { ...event.health, gap: NaN },
+  })),
   mutate('overwrites the checkpoints it handed out', 'trainer: hands out checkpoints that are whole', (trainer) => {
     const handed: HostTensor[][] = [];
     return {
@@ -58,7 +68,10 @@ export const trainerMutants: readonly Mutant<'trainer'>[] = [
       },
     },
   })),
-  ofContext('does not listen', 'trainer: stops within a step when it is told to', (context) => ({ ...context, signal: new AbortController().signal })),
+  ofContext('does not listen', 'trainer: stops within a step when it is told to', (context) => ({
+    ...context,
+    signal: new AbortController().signal,
+  })),
   ofEvents('makes an interruption part of the trajectory', 'trainer: stops within a step when it is told to', (event) =>
     event.type === 'checkpoint' ? { ...event, reason: 'save' } : event,
   ),
@@ -72,16 +85,20 @@ export const trainerMutants: readonly Mutant<'trainer'>[] = [
       }
     },
   })),
-  ofContext('trains rows with vectors of other rows', 'trainer: gives each row its own vector, at the scale of the contract', (context) => ({
-    ...context,
-    injector: {
-      ...context.injector,
-      apply: (slots, vectors, scale) => {
-        const overrides = context.injector.apply(slots, vectors, scale);
-        return slots.map((slot, at) => ({ ...slot, vector: (overrides[(at + 1) % overrides.length] ?? { vector: vectors }).vector }));
+  ofContext(
+    'trains rows with vectors of other rows',
+    'trainer: gives each row its own vector, at the scale of the contract',
+    (context) => ({
+      ...context,
+      injector: {
+        ...context.injector,
+        apply: (slots, vectors, scale) => {
+          const overrides = context.injector.apply(slots, vectors, scale);
+          return slots.map((slot, at) => ({ ...slot, vector: (overrides[(at + 1) % overrides.length] ?? { vector: vectors }).vector }));
+        },
       },
-    },
-  })),
+    }),
+  ),
   ofContext('injects at a scale of its own', 'trainer: gives each row its own vector, at the scale of the contract', (context) => ({
     ...context,
     injector: { ...context.injector, apply: (slots, vectors) => context.injector.apply(slots, vectors, 1) },
@@ -90,11 +107,22 @@ export const trainerMutants: readonly Mutant<'trainer'>[] = [
     ...context,
     seeds: createSeedStreams((trainings += 1)),
   })),
-  ofContext('has a seed of its own', 'trainer: gives the same bytes with the same seed', (context) => ({ ...context, seeds: createSeedStreams(5) })),
-  mutate('begins anew where it should go on', 'trainer: goes on to the same bytes from any step', (trainer) => ({ ...trainer, train: (context) => trainer.train(context) })),
+  ofContext('has a seed of its own', 'trainer: gives the same bytes with the same seed', (context) => ({
+    ...context,
+    seeds: createSeedStreams(5),
+  })),
+  mutate('begins anew where it should go on', 'trainer: goes on to the same bytes from any step', (trainer) => ({
+    ...trainer,
+    train: (context) => trainer.train(context),
+  })),
   ofState('forgets the moments of its optimizer', 'trainer: goes on to the same bytes from any step', (state) => ({
     ...state,
-    tensors: new Map([...state.tensors].map(([name, tensor]) => [name, /optimizer|moment|exp_avg/i.test(name) ? { ...tensor, data: tensor.data.map(() => 0) } : tensor] as never)),
+    tensors: new Map(
+      [...state.tensors].map(
+        ([name, tensor]) =>
+          [name, /optimizer|moment|exp_avg/i.test(name) ? { ...tensor, data: tensor.data.map(() => 0) } : tensor] as never,
+      ),
+    ),
   })),
   ofState('forgets its random streams', 'trainer: goes on to the same bytes after it was stopped', (state) => ({
     ...state,
@@ -105,7 +133,10 @@ export const trainerMutants: readonly Mutant<'trainer'>[] = [
   ),
   ofContext('learns nothing', 'trainer: learns the toy task', (context) => ({
     ...context,
-    model: { ...context.model, head: { ...context.model.head, crossEntropy: (rows, targets) => context.model.head.crossEntropy(withGradient(rows, 0), targets) } },
+    model: {
+      ...context.model,
+      head: { ...context.model.head, crossEntropy: (rows, targets) => context.model.head.crossEntropy(withGradient(rows, 0), targets) },
+    },
   })),
 ];
 

@@ -12,7 +12,6 @@ import { deafModel } from '../deaf-model.js';
 import { scriptGeneration } from '../script-generation.js';
 import { spyOnModel } from '../spy-on-model.js';
 import { createToyDataset } from '../toy/toy-stage.js';
-import { createToyInjector } from '../toy/toy-injector.js';
 import { writeToyRun } from '../toy/toy-run.js';
 
 /** Units of work that may be finished after an abort: the one that runs, and one that had begun. */
@@ -391,7 +390,7 @@ async function setInjectionScale(folder: string, scale: number): Promise<void> {
 /** Every text in a stored row, at any depth. */
 function* stringsIn(value: JsonValue): Generator<string> {
   if (typeof value === 'string') yield value;
-  else if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) yield* stringsIn(inner as JsonValue);
+  else if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) yield* stringsIn(inner);
 }
 
 /** Every number in a summary, with the keys that lead to it. */

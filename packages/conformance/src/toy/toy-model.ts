@@ -43,7 +43,7 @@ export function createToyModel(dModel = 16, layers = 3): ToyModel {
   const adapted: (LoraAdapter | null)[] = [];
 
   const linear = (x: tf.Tensor3D, name: string, input: ForwardInput): tf.Tensor3D => {
-    const flat = tf.reshape(x, [-1, dModel]) as tf.Tensor2D;
+    const flat = tf.reshape<tf.Rank.R2>(x, [-1, dModel]);
     let y = tf.matMul(flat, base.get(name) as tf.Tensor2D, false, true);
     const pair = adapter?.pairs.get(name);
     if (adapter !== null && pair !== undefined) {
@@ -114,7 +114,7 @@ export function createToyModel(dModel = 16, layers = 3): ToyModel {
         return tf.tidy(() => {
           const logits = tf.mul(tf.matMul(rows, table, false, true), model.broken ? Number.NaN : 1);
           const chosen = tf.sum(tf.mul(logits, tf.oneHot(tf.tensor1d(targets, 'int32'), vocabulary)), 1);
-          return tf.sub(tf.logSumExp(logits, 1), chosen) as tf.Tensor1D;
+          return tf.sub<tf.Tensor1D>(tf.logSumExp(logits, 1), chosen);
         });
       },
     },
