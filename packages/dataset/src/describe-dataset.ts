@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { NlaError } from '@nlakit/core';
-import type { DatasetDescription, JsonValue, NlaContract, SplitName } from '@nlakit/core';
-import { contractDifferences, contractOf, datasetSidecarPath, readSidecar } from '@nlakit/sidecar';
+import type { DatasetDescription, JsonValue, SplitName } from '@nlakit/core';
+import { contractDifferences, contractOf, datasetSidecarPath } from '@nlakit/sidecar';
 import type { DatasetSidecar } from '@nlakit/sidecar';
+import { readDatasetSidecar } from './open-split.js';
 import { splitFile } from './write-rows.js';
 
 const splitNames: readonly SplitName[] = ['avSft', 'arSft', 'heldOut'];
@@ -23,22 +24,33 @@ export async function describeDataset(folder: string): Promise<DatasetDescriptio
   return describeFiles(Object.fromEntries(files));
 }
 
-/**
- * Reads the sidecars of the given files and checks that they belong together: same base model, layer, tokens and templates, or
- * `E_DATASET_CONTRACT` naming what differs. The id and contract are those of the first file; `sidecar` holds all of them by split.
- */
+/** Reads the sidecars beside the given files and describes them; see {@link describeSidecars}. */
 export async function describeFiles(files: Readonly<Partial<Record<SplitName, string>>>): Promise<DatasetDescription> {
-  const read: { readonly split: SplitName; readonly file: string; readonly sidecar: DatasetSidecar; readonly contract: NlaContract }[] = [];
+  const read: Partial<Record<SplitName, DescribedFile>> = {};
   for (const split of splitNames) {
-    const file = files[split];
-    if (file === undefined) continue;
-    const path = datasetSidecarPath(file);
-    const sidecar = await readSidecar(path);
-    if (sidecar.kind !== 'nla_dataset') {
-      throw new NlaError('E_DATASET_OPEN', { message: 'The sidecar beside the data describes a model.', file: path, kind: 'input' });
-    }
-    read.push({ split, file: path, sidecar, contract: contractOf(sidecar) });
+    const path = files[split];
+    if (path !== undefined) read[split] = { path, sidecar: await readDatasetSidecar(path) };
   }
+  return describeSidecars(read);
+}
+
+/** A data file and the sidecar it is read with. */
+interface DescribedFile {
+  readonly path: string;
+  readonly sidecar: DatasetSidecar;
+}
+
+/**
+ * Checks that sidecars belong together: same base model, layer, tokens and templates, or `E_DATASET_CONTRACT` naming what differs. The id
+ * and contract are those of the first file; `sidecar` holds all of them by split.
+ */
+export function describeSidecars(files: Readonly<Partial<Record<SplitName, DescribedFile>>>): DatasetDescription {
+  const read = splitNames.flatMap((split) => {
+    const described = files[split];
+    if (described === undefined) return [];
+    const { path, sidecar } = described;
+    return [{ split, file: datasetSidecarPath(path), sidecar, contract: contractOf(sidecar) }];
+  });
   const first = read[0];
   if (first === undefined) throw new NlaError('E_DATASET_OPEN', { message: 'No data file is named.', kind: 'input' });
   for (const other of read.slice(1)) {

@@ -6,5 +6,7 @@ export { openTable } from './open-table.js';
 export type { Table, TableRows, TableSegment } from './open-table.js';
 export { hashFile, openSplit, readDatasetSidecar, splitOf } from './open-split.js';
 export type { OpenSplitOptions, ParquetSplit } from './open-split.js';
-export { describeDataset, describeFiles } from './describe-dataset.js';
+export { describeDataset, describeFiles, describeSidecars } from './describe-dataset.js';
 export { tagExplanation, untagExplanation } from './explanation-text.js';
+export { resolveSidecars } from './foreign/resolve-sidecars.js';
+export type { ForeignSupplement, ResolvedFile } from './foreign/resolve-sidecars.js';

@@ -14,6 +14,21 @@ export function checkContract(contract: NlaContract, tokenizer: Tokenizer, spec:
   checkSuffix(contract, tokenizer);
 }
 
+/**
+ * A reconstructor whose own weights were trained and cut off holds blocks 0..K and no more: a file with another number of them reads the
+ * vector at another place than it was trained for. `E_CONTRACT_LAYERS`.
+ */
+export function checkCriticLayers({ layer }: Pick<NlaContract, 'layer'>, layers: number): void {
+  if (layers === layer + 1) return;
+  throw new NlaError('E_CONTRACT_LAYERS', {
+    message: 'The reconstructor does not end where its sidecar says.',
+    found: `${layers} blocks`,
+    expected: `${layer + 1}: blocks 0 to ${layer}, for the output of block ${layer}`,
+    fix: 'Weights and sidecar must come from the same release; num_hidden_layers of its config.json is the layer index plus one.',
+    kind: 'input',
+  });
+}
+
 function checkModel(contract: NlaContract, spec: Pick<ModelSpec, 'name' | 'dModel' | 'layers'>): void {
   if (contract.dModel === spec.dModel && contract.layer < spec.layers) return;
   throw new NlaError('E_CONTRACT_MODEL', {

@@ -1,5 +1,6 @@
 import { NlaError } from '@nlakit/core';
 import type { NlaContract, Scale } from '@nlakit/core';
+import { presetsOf } from './presets/find-preset.js';
 import { checkTemplates } from './templates.js';
 import type { Sidecar } from './types.js';
 
@@ -36,7 +37,7 @@ export function contractOf(sidecar: Sidecar, supplement: ContractSupplement = {}
     throw new NlaError('E_SIDECAR_INCOMPLETE', {
       message: `The sidecar (dialect ${sidecar.dialect}) does not say all that is needed to use what it describes.`,
       found: `without ${missing.join(', ')}`,
-      fix: 'Give the missing values beside the sidecar; the publisher of the weights knows them.',
+      fix: incompleteFix(sidecar),
       kind: 'input',
     });
   }
@@ -62,6 +63,13 @@ export function contractOf(sidecar: Sidecar, supplement: ContractSupplement = {}
     templates,
     perLayerIds: sidecar.perLayerIds,
   };
+}
+
+function incompleteFix(sidecar: Sidecar): string {
+  const names = presetsOf(sidecar).map(({ name }) => name);
+  const preset = names.length === 0 ? '' : `Set the preset ${names.join(' or ')}, which knows ids and hashes, and `;
+  const rest = "give what is missing beside the sidecar: template texts stand in the release's own files and are not part of nlakit.";
+  return preset === '' ? `G${rest.slice(1)}` : `${preset}${rest}`;
 }
 
 /** The sidecar fields that a contract fixes, for writing: `writeModelSidecar({ ...contractFields(contract), role: 'av', … })`. */

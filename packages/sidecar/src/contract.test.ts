@@ -1,6 +1,6 @@
 import type { NlaContract, Tokenizer } from '@nlakit/core';
 import { describe, expect, it } from 'vitest';
-import { arPromptIds, avPromptIds, checkContract, findMarker } from './index.js';
+import { arPromptIds, avPromptIds, checkContract, checkCriticLayers, findMarker } from './index.js';
 
 const words = [
   '<pad>',
@@ -104,6 +104,13 @@ describe('checkContract', () => {
   ])('%s is %s', (_, code, wrong) => {
     expect(() => checkContract(wrong, tokenizer(), spec)).toThrow(expect.objectContaining({ code }));
   });
+});
+
+it('a reconstructor of its own weights ends with block K', () => {
+  expect(() => checkCriticLayers({ layer: 20 }, 21)).not.toThrow();
+  for (const layers of [20, 22, 28]) {
+    expect(() => checkCriticLayers({ layer: 20 }, layers)).toThrow(expect.objectContaining({ code: 'E_CONTRACT_LAYERS' }));
+  }
 });
 
 describe('findMarker', () => {

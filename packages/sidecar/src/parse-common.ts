@@ -30,7 +30,19 @@ export function readTemplates(root: SidecarNode, avChatDefault: boolean): Sideca
         .optional((value) => value.boolean()) ?? avChatDefault,
   };
   node.placed(() => checkTemplates(templates));
+  checkSpecialTokens(root);
   return templates;
+}
+
+/** EasyNLA builds AR prompts without BOS on every model; weights trained so cannot be used as if they had seen one. */
+function checkSpecialTokens(root: SidecarNode): void {
+  const node = root.get('prompt_format').get('ar_add_special_tokens');
+  if (node.optional((value) => value.boolean()) !== false) return;
+  throw new NlaError('E_SIDECAR_SPECIALS', {
+    ...node.wrong('true').details,
+    message: 'The AR prompts were built without special tokens (BOS), as EasyNLA does; nlakit builds them with.',
+    fix: 'Train the AR again with special tokens; on a model without BOS set ar_add_special_tokens to true: nothing changes there.',
+  });
 }
 
 /** Reads a scale; one that is not stated is `absent`. */

@@ -1,38 +1,58 @@
 import { resolve } from 'node:path';
 import { NlaError } from '@nlakit/core';
 import type { Dataset, DatasetContext, DatasetEvent, NlaContract, SplitName, Warning } from '@nlakit/core';
-import { describeFiles, openSplit } from '@nlakit/dataset';
-import type { ParquetSplit } from '@nlakit/dataset';
-import { checkContract } from '@nlakit/sidecar';
+import { describeSidecars, openSplit, resolveSidecars } from '@nlakit/dataset';
+import type { ParquetSplit, ResolvedFile } from '@nlakit/dataset';
+import { checkContract, findPreset, readTemplate } from '@nlakit/sidecar';
 import type { ParquetDatasetOptions } from './options.js';
 
 const splitNames: readonly SplitName[] = ['avSft', 'arSft', 'heldOut'];
 
+type Files = Readonly<Record<SplitName, ResolvedFile>>;
+
 /**
- * A dataset of existing parquet files, ours or kitft's. Nothing is copied or written: `prepare` checks that files and sidecars agree with
- * each other and with the model, that every vector can be used, and that held-out documents are in no training file (`E_DATASET_LEAK`).
+ * A dataset of existing parquet files: ours, kitft's, or those of the seed releases, whole or in slices. Nothing is copied or written:
+ * `prepare` checks that files and sidecars agree with each other and with the model, that every vector can be used, and that held-out
+ * documents are in no training file (`E_DATASET_LEAK`). What sidecars leave out comes from the options; see `resolveSidecars`.
  */
 export function createParquetDataset(options: ParquetDatasetOptions, baseFolder: string): Dataset {
-  const files: Readonly<Record<SplitName, string>> = {
-    avSft: resolve(baseFolder, options.avSft),
-    arSft: resolve(baseFolder, options.arSft),
-    heldOut: resolve(baseFolder, options.heldOut),
-  };
+  let resolved: Promise<Files> | undefined;
+  const files = (): Promise<Files> => (resolved ??= resolveFiles(options, baseFolder));
   return {
-    describe: () => describeFiles(files),
-    open: (_folder, split) => openSplit(files[split], split),
+    describe: async () => describeSidecars(await files()),
+    open: async (_folder, split) => {
+      const { path, sidecar } = (await files())[split];
+      return openSplit(path, split, { sidecar });
+    },
     prepare: (context) => prepare(files, context),
   };
 }
 
-async function* prepare(files: Readonly<Record<SplitName, string>>, context: DatasetContext): AsyncGenerator<DatasetEvent> {
-  const { contract } = await describeFiles(files);
-  checkLayer(contract, context, files.avSft);
+async function resolveFiles(options: ParquetDatasetOptions, baseFolder: string): Promise<Files> {
+  const path = (name: string): string => resolve(baseFolder, name);
+  const template = async (name: string | undefined): Promise<string | undefined> =>
+    name === undefined ? undefined : readTemplate(path(name));
+  const [av, ar] = [await template(options.avTemplate), await template(options.arTemplate)];
+  const files = await resolveSidecars(
+    { avSft: path(options.avSft), arSft: path(options.arSft), heldOut: path(options.heldOut) },
+    {
+      ...(options.preset === undefined ? {} : { preset: findPreset(options.preset) }),
+      ...(options.sidecar === undefined ? {} : { sidecarFile: path(options.sidecar) }),
+      templates: { ...(av === undefined ? {} : { av }), ...(ar === undefined ? {} : { ar }) },
+    },
+  );
+  return files as Files;
+}
+
+async function* prepare(filesOf: () => Promise<Files>, context: DatasetContext): AsyncGenerator<DatasetEvent> {
+  const files = await filesOf();
+  const { contract } = describeSidecars(files);
+  checkLayer(contract, context, files.avSft.path);
   checkContract(contract, context.model.tokenizer, context.model.spec);
   for (const warning of injectorWarnings(contract, context)) yield { type: 'warning', warning };
 
   const splits: ParquetSplit[] = [];
-  for (const name of splitNames) splits.push(await openSplit(files[name], name));
+  for (const name of splitNames) splits.push(await openSplit(files[name].path, name, { sidecar: files[name].sidecar }));
   const total = splits.reduce((sum, split) => sum + split.length, 0);
   let done = 0;
   for (const split of splits) {
@@ -40,12 +60,9 @@ async function* prepare(files: Readonly<Record<SplitName, string>>, context: Dat
       const message = `${split.file}: vectors were rescaled when they were read (norm: ${split.sidecar.norm}), so their lengths say nothing.`;
       yield { type: 'warning', warning: { code: 'W_DATASET_NORM', message } };
     }
-    const step = 1024;
-    for (let start = 0; start < split.length; start += step) {
+    for await (const rows of split.batches()) {
       context.signal.throwIfAborted();
-      const count = Math.min(step, split.length - start);
-      await split.rows(Array.from({ length: count }, (_, offset) => start + offset));
-      done += count;
+      done += rows.length;
       yield { type: 'progress', task: 'check rows', done, total, unit: 'rows' };
     }
   }
