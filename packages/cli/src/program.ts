@@ -92,6 +92,27 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
   common(data.command('build <config>').description('make or check the whole dataset of a config')).action(
     action(async () => (await dataCommands()).dataBuild),
   );
+  const release = (command: Command): Command =>
+    command
+      .option('--preset <name>', 'published release that the file belongs to, checked by ids and hashes')
+      .option('--sidecar <file>', "the release's own nla_meta.yaml, for files without one")
+      .option('--av-template <file>', 'text file with the AV template, where nothing else states it')
+      .option('--ar-template <file>', 'text file with the AR template, where nothing else states it');
+  release(common(data.command('stats <path>').description('what is in a data file, a dataset folder or a run')))
+    .option(
+      '--html [file]',
+      'write a data sheet that opens from disk (default: data-sheet.html beside the data, or in the report of a run)',
+    )
+    .action(action(async () => (await import('./commands/data-stats.js')).dataStatsCommand));
+  common(data.command('markers').description('which character can stand for a vector in a prompt, and between which tokens'))
+    .option('--model <source>', 'Hub id, folder or data package whose tokenizer is asked')
+    .option('--av-template <file>', 'text file with the AV template, {injection_char} in its place')
+    .option('--ar-template <file>', 'text file with the AR template, {explanation} in its place')
+    .option('--sidecar <file>', 'take the templates from this nla_meta.yaml')
+    .option('--chat', 'the AV prompt goes through the chat template')
+    .option('--marker <character>', 'measure this character only')
+    .option('--presets', 'list the published releases that are known')
+    .action(action(async () => (await import('./commands/data-markers.js')).dataMarkers));
   watched(program.command('train <config>').description('train; refuses an existing run without --resume'))
     .addOption(new Option('--role <role>', 'train one role only').choices(['av', 'ar']))
     .option('--resume', 'go on from the newest saved state')
@@ -228,9 +249,9 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
   common(inspect.command('safetensors <file>').description('header of a safetensors file')).action(
     action(async () => (await import('./commands/inspect-file.js')).inspectSafetensors),
   );
-  common(inspect.command('sidecar <file>').description('a sidecar of any dialect, normalised')).action(
-    action(async () => (await import('./commands/inspect-file.js')).inspectSidecar),
-  );
+  release(common(inspect.command('sidecar <file>').description('a sidecar of any dialect, normalised, with notes on what was assumed')))
+    .option('--upgrade <file>', 'write it in the one schema of today')
+    .action(action(async () => (await import('./commands/inspect-sidecar.js')).inspectSidecar));
 
   try {
     await program.parseAsync([...args], { from: 'user' });

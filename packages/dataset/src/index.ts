@@ -10,3 +10,9 @@ export { describeDataset, describeFiles, describeSidecars } from './describe-dat
 export { tagExplanation, untagExplanation } from './explanation-text.js';
 export { resolveSidecars } from './foreign/resolve-sidecars.js';
 export type { ForeignSupplement, ResolvedFile } from './foreign/resolve-sidecars.js';
+export { dataStats } from './stats/data-stats.js';
+export type { Count, DataStats, Distribution, Duplicates, ExampleRow } from './stats/data-stats.js';
+export { familyOf } from './stats/family-of.js';
+export type { Histogram } from './stats/histogram.js';
+export { openAnySplit } from './stats/open-any-split.js';
+export type { LookedAtSplit } from './stats/open-any-split.js';

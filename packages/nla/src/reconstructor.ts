@@ -2,7 +2,15 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type LoraAdapter, type Model, type NlaContract, NlaError, type Warning } from '@nlakit/core';
 import { tf } from '@nlakit/ops';
-import { arPromptIds, checkContract, checkCriticLayers, contractOf, type ContractSupplement, type ModelSidecar, SIDECAR_FILE } from '@nlakit/sidecar';
+import {
+  arPromptIds,
+  checkContract,
+  checkCriticLayers,
+  contractOf,
+  type ContractSupplement,
+  type ModelSidecar,
+  SIDECAR_FILE,
+} from '@nlakit/sidecar';
 import { chunks } from './chunks.js';
 import { lastTokenHidden } from './last-token-hidden.js';
 import { loadAdapter } from './load-adapter.js';
@@ -67,7 +75,8 @@ export async function openReconstructor(options: OpenReconstructorOptions): Prom
   const adapter =
     sidecar.dialect.startsWith('kitft') && !(await hasAdapter(folder)) ? undefined : await loadAdapter(folder, model.spec, truncation);
   // Without an adapter the model itself is the reconstructor, cut off behind block K.
-  if (adapter === undefined && sidecar.truncation === null && options.truncation === undefined) checkCriticLayers(contract, model.spec.layers);
+  if (adapter === undefined && sidecar.truncation === null && options.truncation === undefined)
+    checkCriticLayers(contract, model.spec.layers);
   const head = tf.tensor2d(weight, [contract.dModel, contract.dModel]);
   const headBias = bias === undefined ? undefined : tf.tensor1d(bias);
   const parts: ReconstructorParts = {

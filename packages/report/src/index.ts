@@ -21,3 +21,5 @@ export type { RunFacts } from './run-facts.js';
 export { createTensorboardLog } from './tensorboard/tensorboard-log.js';
 export type { TensorboardLog } from './tensorboard/tensorboard-log.js';
 export { writeTensorboard } from './tensorboard/write-tensorboard.js';
+export { dataSheetPage } from './data-sheet/data-sheet.js';
+export type { DataSheet } from './data-sheet/data-sheet.js';

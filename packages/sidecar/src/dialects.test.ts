@@ -107,7 +107,8 @@ describe('upgrading', () => {
   it.each([...solshine, ...kitft])('%s says the same afterwards, in the one schema', (name) => {
     const before = parseSidecar(fixture(name), 'f');
     const after = parseSidecar(upgradeSidecar(before), 'f');
-    const same = ({ extensions: _, dialect: __, schemaVersion: ___, createdBy: ____, ...rest }: Sidecar) => JSON.parse(JSON.stringify(rest)) as unknown;
+    const same = ({ extensions: _, dialect: __, schemaVersion: ___, createdBy: ____, ...rest }: Sidecar) =>
+      JSON.parse(JSON.stringify(rest)) as unknown;
     expect(same(after)).toEqual(same(before));
     expect(after).toMatchObject({ dialect: 'nlakit', schemaVersion: before.kind === 'nla_model' ? 2 : 1 });
     expect(Object.values(after.extensions)).toEqual(Object.values(before.extensions));

@@ -22,7 +22,8 @@ function codeOf(text: string): string | undefined {
   }
 }
 
-const lines = (count: number, line: (index: number) => string): string => Array.from({ length: count }, (_, index) => line(index)).join('\n');
+const lines = (count: number, line: (index: number) => string): string =>
+  Array.from({ length: count }, (_, index) => line(index)).join('\n');
 
 describe('malicious and broken YAML is an error with a code', () => {
   it.each<[string, string, string | undefined]>([
@@ -68,7 +69,9 @@ describe('malicious and broken YAML is an error with a code', () => {
   });
 
   it('an alias that PyYAML writes for a list that stands twice is that list', () => {
-    const text = release.replace(/trained_on: .*/, 'trained_on: &id001 [a, b]').replace(/parent_checkpoints: .*/, 'parent_checkpoints: *id001');
+    const text = release
+      .replace(/trained_on: .*/, 'trained_on: &id001 [a, b]')
+      .replace(/parent_checkpoints: .*/, 'parent_checkpoints: *id001');
     expect(text).toContain('*id001');
     expect(parseSidecarWithNotes(text, 'f').sidecar).toMatchObject({ trainedOn: ['a', 'b'], parentCheckpoints: ['a', 'b'] });
   });
@@ -96,7 +99,39 @@ describe('malicious and broken YAML is an error with a code', () => {
 
 describe('fuzzed', () => {
   const fragment = fc.oneof(
-    fc.constantFrom('[', ']', '{', '}', ': ', '- ', '? ', '&a ', '*a', '!!', '!', '|', '>', '#', '"', "'", '\t', '\n', '  ', '---\n', '...', '%', '@', '`', '<<: *a', '.nan', '-.inf', '0x', '1e999', 'null', '~'),
+    fc.constantFrom(
+      '[',
+      ']',
+      '{',
+      '}',
+      ': ',
+      '- ',
+      '? ',
+      '&a ',
+      '*a',
+      '!!',
+      '!',
+      '|',
+      '>',
+      '#',
+      '"',
+      "'",
+      '\t',
+      '\n',
+      '  ',
+      '---\n',
+      '...',
+      '%',
+      '@',
+      '`',
+      '<<: *a',
+      '.nan',
+      '-.inf',
+      '0x',
+      '1e999',
+      'null',
+      '~',
+    ),
     fc.string({ unit: 'binary', maxLength: 8 }),
   );
 
@@ -128,7 +163,9 @@ describe('fuzzed', () => {
   });
 
   it('any value in any place', () => {
-    const value = fc.oneof(fc.constantFrom('null', '[]', '{}', '1', '-1', '1.5', 'true', '"text"', '[1]', '{a: 1}', '.inf', '""', '99999999999999999999'));
+    const value = fc.oneof(
+      fc.constantFrom('null', '[]', '{}', '1', '-1', '1.5', 'true', '"text"', '[1]', '{a: 1}', '.inf', '""', '99999999999999999999'),
+    );
     fc.assert(
       fc.property(fc.constantFrom(...texts), fc.nat(200), value, (text, place, replacement) => {
         const rows = text.split('\n');

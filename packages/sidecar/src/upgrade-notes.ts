@@ -26,11 +26,13 @@ export function upgradeNotes(root: SidecarNode, sidecar: Sidecar): UpgradeNote[]
   addTemplateNotes(root, sidecar, add);
   const ple = root.get(sidecar.kind === 'nla_model' ? 'extraction' : 'injection').get('ple_mode');
   if (!ple.present) {
-    const note = 'not stated; "marker" assumed, what a hook on the embedding layer does: the marker keeps its per-layer embedding (Gemma 4)';
+    const note =
+      'not stated; "marker" assumed, what a hook on the embedding layer does: the marker keeps its per-layer embedding (Gemma 4)';
     add('assumed', sidecar.kind === 'nla_model' ? 'extraction.ple_mode' : 'injection.ple_mode', note);
   }
   if (sidecar.createdAt === null) add('unverifiable', 'created_at', 'not stated');
-  if (sidecar.contentHash === null) add('unverifiable', 'content_hash', 'no hashes: a changed file beside the sidecar would not be noticed');
+  if (sidecar.contentHash === null)
+    add('unverifiable', 'content_hash', 'no hashes: a changed file beside the sidecar would not be noticed');
   for (const key of Object.keys(sidecar.extensions)) {
     if (!key.startsWith('x_')) add('kept', key, `not part of the schema; written as x_${key}`);
   }
@@ -47,18 +49,26 @@ function addModelNotes(root: SidecarNode, sidecar: ModelSidecar, add: Add): void
     add('respelled', 'd_model', 'from extraction.d_model');
   }
   const layer = layerSource(root);
-  if (layer === undefined) add('missing', 'extraction_layer_index', 'the layer K is stated nowhere; the data the weights were trained on names it');
+  if (layer === undefined)
+    add('missing', 'extraction_layer_index', 'the layer K is stated nowhere; the data the weights were trained on names it');
   else if (layer !== 'extraction_layer_index') add('respelled', 'extraction_layer_index', `from ${layer}`);
   addScaleNotes(root.get('extraction').get('injection_scale'), 'extraction.injection_scale', sidecar.injectionScale, add);
   if (sidecar.role === 'av' && sidecar.injectionScale === null) {
-    add('missing', 'extraction.injection_scale', 'no norm for injected vectors: an AV of it must not be trained on; raw vectors would be injected');
+    add(
+      'missing',
+      'extraction.injection_scale',
+      'no norm for injected vectors: an AV of it must not be trained on; raw vectors would be injected',
+    );
   }
   const mse = root.get('extraction').get('mse_scale');
   if (!mse.stated) add('assumed', 'extraction.mse_scale', `not stated; sqrt(d_model) = ${sidecar.mseScale ?? 0}`);
   else addScaleNotes(mse, 'extraction.mse_scale', sidecar.mseScale, add);
   for (const key of ['av_lora', 'ar_lora']) if (root.get(key).present) add('respelled', 'adapter', `from ${key}`);
   if (sidecar.step !== null && !root.get('step').present) {
-    const source = sidecar.training?.['steps_completed_at_this_checkpoint'] === undefined ? 'steps_completed_cumulative' : 'steps_completed_at_this_checkpoint';
+    const source =
+      sidecar.training?.['steps_completed_at_this_checkpoint'] === undefined
+        ? 'steps_completed_cumulative'
+        : 'steps_completed_at_this_checkpoint';
     add('respelled', 'step', `from training.${source}`);
   }
   if (sidecar.baselines === null) {
@@ -105,11 +115,17 @@ function addTemplateNotes(root: SidecarNode, sidecar: Sidecar, add: Add): void {
   }
   const format = root.get('prompt_format');
   if (!format.get('av_chat').present) {
-    const rule = sidecar.templates.avChat ? 'prompts of this dialect go through the chat template' : 'prompts of this dialect are raw texts';
+    const rule = sidecar.templates.avChat
+      ? 'prompts of this dialect go through the chat template'
+      : 'prompts of this dialect are raw texts';
     add('assumed', 'prompt_format.av_chat', `not stated; ${String(sidecar.templates.avChat)}: ${rule}`);
   }
   if (!format.get('ar_add_special_tokens').present) {
-    add('assumed', 'prompt_format.ar_add_special_tokens', 'not stated; true, as kitft does (EasyNLA does not: BOS would be one token too many)');
+    add(
+      'assumed',
+      'prompt_format.ar_add_special_tokens',
+      'not stated; true, as kitft does (EasyNLA does not: BOS would be one token too many)',
+    );
   }
 }
 

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { openSafetensors } from '@nlakit/safetensors';
-import { readSidecar } from '@nlakit/sidecar';
 import type { CommandContext } from '../command-context.js';
 
 /** `nla inspect safetensors`: the header of a file. */
@@ -17,12 +16,5 @@ export async function inspectSafetensors(context: CommandContext, _options: unkn
   } finally {
     await file.close();
   }
-  return undefined;
-}
-
-/** `nla inspect sidecar`: any dialect, normalised. */
-export async function inspectSidecar(context: CommandContext, _options: unknown, path = ''): Promise<undefined> {
-  const sidecar = await readSidecar(resolve(context.io.cwd, path));
-  context.print(sidecar, () => JSON.stringify(sidecar, null, 2));
   return undefined;
 }

@@ -57,13 +57,19 @@ describe('measureTokens', () => {
   });
 
   it('passes over a character that is swallowed by its surroundings, or stands in the template already', () => {
-    expect(measureTokens({ ...templates, av: 'a>{injection_char}a' }, tokenizer())).toMatchObject({ injectionChar: '㈜', leftNeighborId: 3 });
-    expect(measureTokens({ ...templates, av: '㈎㈜ <concept>{injection_char}</concept>' }, tokenizer())).toMatchObject({ injectionChar: '㊗' });
+    expect(measureTokens({ ...templates, av: 'a>{injection_char}a' }, tokenizer())).toMatchObject({
+      injectionChar: '㈜',
+      leftNeighborId: 3,
+    });
+    expect(measureTokens({ ...templates, av: '㈎㈜ <concept>{injection_char}</concept>' }, tokenizer())).toMatchObject({
+      injectionChar: '㊗',
+    });
   });
 
   it('measures a marker that is named, and says when it cannot stand there', () => {
-    expect(measureTokens(templates, tokenizer(), '㊗')).toMatchObject({ injectionTokenId: 10 });
-    for (const marker of ['㊙', 'aa', '']) expect(() => measureTokens(templates, tokenizer(), marker)).toThrow(/E_MARKER_NONE|token of its own/);
+    expect(measureTokens(templates, tokenizer(), { marker: '㊗' })).toMatchObject({ injectionTokenId: 10 });
+    for (const marker of ['㊙', 'aa', ''])
+      expect(() => measureTokens(templates, tokenizer(), { marker })).toThrow(/E_MARKER_NONE|token of its own/);
     expect(() => measureTokens({ ...templates, av: '<concept>{injection_char}' }, tokenizer())).toThrow(/either side/);
   });
 });

@@ -4,7 +4,15 @@ import { arPromptIds, avPromptIds } from '../prompts.js';
 import { scanMarkers, type Marker } from './find-marker.js';
 
 /** Explanations that end differently: what all AR prompts end with does not depend on them. */
-const samples = ['a short text.', 'word', 'topic: body; next: that', '“quoted” text\n\n2. second (last)'];
+const plainSamples = ['a short text.', 'word', 'topic: body; next: that', '“quoted” text\n\n2. second (last)'];
+
+/** How tokens are measured. */
+export interface MeasureOptions {
+  /** The character to measure, in place of the first that will do. */
+  readonly marker?: string;
+  /** Explanations like those of the data, where their form is known; the suffix is what their AR prompts have in common, too. */
+  readonly samples?: readonly string[];
+}
 
 /** Where a marker stands in the prompt that is really used. */
 interface Slot {
@@ -13,11 +21,12 @@ interface Slot {
 }
 
 /**
- * The token contract of templates with a tokenizer, measured in the real prompts. Of U+3200..U+33FF (or of `marker` alone) the first
+ * The token contract of templates with a tokenizer, measured in the real prompts. Of U+3200..U+33FF (or of `options.marker` alone) the first
  * single-token character is taken that also is one token in the AV prompt, stands there once and has a neighbour on both sides; the
  * neighbours are those of that prompt, and the suffix is what all AR prompts end with. `E_MARKER_NONE` if no character will do.
  */
-export function measureTokens(templates: PromptTemplates, tokenizer: Tokenizer, marker?: string): TokenContract {
+export function measureTokens(templates: PromptTemplates, tokenizer: Tokenizer, options: MeasureOptions = {}): TokenContract {
+  const { marker, samples } = options;
   for (const candidate of marker === undefined ? scanMarkers(tokenizer) : namedMarker(marker, tokenizer)) {
     const slot = slotOf(candidate, templates, tokenizer);
     if (slot === undefined) continue;
@@ -26,7 +35,7 @@ export function measureTokens(templates: PromptTemplates, tokenizer: Tokenizer, 
       injectionTokenId: candidate.id,
       leftNeighborId: slot.left,
       rightNeighborId: slot.right,
-      criticSuffixIds: measureSuffix(templates, tokenizer),
+      criticSuffixIds: measureSuffix(templates, tokenizer, samples),
     };
   }
   throw new NlaError('E_MARKER_NONE', {
@@ -38,8 +47,12 @@ export function measureTokens(templates: PromptTemplates, tokenizer: Tokenizer, 
 }
 
 /** The ids that AR prompts end with whatever their explanation ends with; null if there are none. */
-export function measureSuffix(templates: PromptTemplates, tokenizer: Tokenizer): readonly number[] | null {
-  const prompts = samples.map((sample) => Array.from(arPromptIds({ templates }, tokenizer, sample)));
+export function measureSuffix(
+  templates: PromptTemplates,
+  tokenizer: Tokenizer,
+  samples: readonly string[] = [],
+): readonly number[] | null {
+  const prompts = [...plainSamples, ...samples].map((sample) => Array.from(arPromptIds({ templates }, tokenizer, sample)));
   const [first = [], ...others] = prompts;
   let length = 0;
   while (length < first.length && others.every((other) => other.at(-1 - length) === first.at(-1 - length))) length += 1;
