@@ -229,8 +229,12 @@ describe('published reconstructors', () => {
     const text = await readFile(own, 'utf8');
     await expect(openReconstructor({ folder: target, model: fakeModel() })).rejects.toMatchObject({ code: 'E_LORA_FOLDER' });
     const elsewhere = join(folder, 'kitft.yaml');
-    await writeFile(elsewhere, text.replace(/^created_by:.*$/m, 'created_by: nla.train_critic'));
+    const kitft = text.replace(/^created_by:.*$/m, 'created_by: nla.train_critic');
+    await writeFile(elsewhere, kitft);
     const model = fakeModel();
+    // The model has three blocks: such a reconstructor was trained for the output of the last.
+    await expect(openReconstructor({ folder: target, model, sidecarFile: elsewhere })).rejects.toMatchObject({ code: 'E_CONTRACT_LAYERS' });
+    await writeFile(elsewhere, kitft.replace(/^extraction_layer_index: 1$/m, 'extraction_layer_index: 2'));
     const reconstructor = await openReconstructor({ folder: target, model, sidecarFile: elsewhere });
     expect(reconstructor.sidecar.dialect).toBe('kitft-release');
     expect(await reconstructor.reconstruct(['topic'])).toHaveLength(1);

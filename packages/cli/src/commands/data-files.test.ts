@@ -26,6 +26,8 @@ async function nla(...args: string[]): Promise<{ code: number; out: string; erro
     cwd: folder,
     color: false,
     terminal: false,
+    interactive: false,
+    columns: 100,
     signal: new AbortController().signal,
   });
   return { code, out, error };

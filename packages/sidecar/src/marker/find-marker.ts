@@ -8,7 +8,7 @@ export interface Marker {
 }
 
 /** First and last code point of the characters that markers are taken from: enclosed CJK, rare in text. */
-export const markerRange = { first: 0x3200, last: 0x33ff } as const;
+const markerRange = { first: 0x3200, last: 0x33ff } as const;
 
 /** The characters of U+3200..U+33FF that are a single token of their own, ascending: the order in which upstream takes the first. */
 export function* scanMarkers(tokenizer: Tokenizer): Generator<Marker> {

@@ -47,11 +47,7 @@ export function measureTokens(templates: PromptTemplates, tokenizer: Tokenizer, 
 }
 
 /** The ids that AR prompts end with whatever their explanation ends with; null if there are none. */
-export function measureSuffix(
-  templates: PromptTemplates,
-  tokenizer: Tokenizer,
-  samples: readonly string[] = [],
-): readonly number[] | null {
+export function measureSuffix(templates: PromptTemplates, tokenizer: Tokenizer, samples: readonly string[] = []): readonly number[] | null {
   const prompts = [...plainSamples, ...samples].map((sample) => Array.from(arPromptIds({ templates }, tokenizer, sample)));
   const [first = [], ...others] = prompts;
   let length = 0;
