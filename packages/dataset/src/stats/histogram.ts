@@ -17,11 +17,14 @@ export function histogram(values: readonly number[], bins = 24): Histogram {
     whole &&= Number.isInteger(value);
   }
   if (values.length === 0) return { start: 0, step: 1, counts: [] };
-  const step = Math.max(whole ? 1 : 0, roundStep((high - low || Math.abs(high) || 1) / bins));
+  // Values that differ in their last digits only are one value: their range is no scale to divide.
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  const range = high - low > 1e-9 * size ? high - low : size;
+  const step = Math.max(whole ? 1 : 0, roundStep((range > 1e-300 ? range : 1) / bins));
   const start = Math.floor(low / step) * step;
   const counts = Array.from({ length: Math.floor((high - start) / step) + 1 }, () => 0);
   for (const value of values) {
-    const bin = Math.min(counts.length - 1, Math.floor((value - start) / step));
+    const bin = Math.max(0, Math.min(counts.length - 1, Math.floor((value - start) / step)));
     counts[bin] = (counts[bin] ?? 0) + 1;
   }
   return { start, step, counts };
