@@ -36,15 +36,18 @@ export function runFigures(runFolder) {
   }
   const secondsOf = (role) =>
     events.filter((event) => event.type === 'step' && event.role === role).reduce((sum, event) => sum + event.figures.seconds, 0);
+  const data = events.find((event) => event.stage === 'data' && event.type === 'done');
   return {
     name: record.name,
     hash: record.hash,
     seed: record.seed,
     trainers: record.trainers,
     dataset: record.dataset,
+    labeler: record.labeler,
+    data: data?.figures,
     guard: events.filter((event) => event.type === 'guard').map(({ guard, override }) => ({ ...guard, override })),
     seconds: {
-      data: events.find((event) => event.stage === 'data' && event.type === 'done')?.seconds,
+      data: data?.seconds,
       ar: secondsOf('ar'),
       av: secondsOf('av'),
     },

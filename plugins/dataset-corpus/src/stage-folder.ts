@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NlaError, type JsonValue } from '@nlakit/core';
 import { atomicWriteFile } from '@nlakit/safetensors';

@@ -15,9 +15,6 @@ const textEndings = ['.txt', '.md'];
 const lineEndings = ['.jsonl', '.ndjson', '.jsonl.gz', '.ndjson.gz'];
 const parquetEndings = ['.parquet'];
 
-/** A source before `start` and `count` apply. */
-type WholeSource = CorpusSource;
-
 /**
  * Opens a source: finds its files, and what tells them from others. Throws `E_CORPUS_MISSING`, `E_CORPUS_FORMAT`, and for a dataset of the
  * Hub that is not in the cache `E_HUB_NOT_CACHED` with the command that fetches it.
@@ -36,7 +33,8 @@ export async function openSource(options: SourceOptions, baseFolder: string): Pr
   };
 }
 
-async function openWhole(options: SourceOptions, baseFolder: string): Promise<WholeSource> {
+/** The source before `start` and `count` apply. */
+async function openWhole(options: SourceOptions, baseFolder: string): Promise<CorpusSource> {
   switch (options.kind) {
     case 'text': {
       const files = await listFiles(inFolder(options.path, baseFolder), textEndings);
@@ -64,7 +62,7 @@ async function openWhole(options: SourceOptions, baseFolder: string): Promise<Wh
 }
 
 /** The files of a dataset in the Hub's cache: parquet where there is any, else JSON lines, else texts. */
-async function openHub(options: Extract<SourceOptions, { kind: 'hub' }>): Promise<WholeSource> {
+async function openHub(options: Extract<SourceOptions, { kind: 'hub' }>): Promise<CorpusSource> {
   const { repository, revision, folder, name } = options;
   const { snapshot, revision: commit } = await resolveCachedDataset({ id: repository, ...(revision === undefined ? {} : { revision }) });
   const place = folder === undefined ? snapshot : join(snapshot, folder);
@@ -91,7 +89,7 @@ async function openLines(
   files: readonly SourceFile[],
   name: string,
   fields: Extract<SourceOptions, { text: string }>,
-): Promise<WholeSource> {
+): Promise<CorpusSource> {
   return { name, identity: await identifyFiles(files), documents: () => readJsonLines(files, { source: name, fields }) };
 }
 
@@ -99,7 +97,7 @@ async function openParquet(
   files: readonly SourceFile[],
   name: string,
   fields: Extract<SourceOptions, { text: string }>,
-): Promise<WholeSource> {
+): Promise<CorpusSource> {
   const total = await countParquetRows(files);
   return { name, identity: await identifyFiles(files), total, documents: () => readParquet(files, { source: name, fields }) };
 }

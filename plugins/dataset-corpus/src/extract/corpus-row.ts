@@ -9,7 +9,7 @@ export interface RowPlace {
 }
 
 /** Id of a row: its document and the number of tokens that were read. */
-export function rowId(documentId: string, position: number): string {
+function rowId(documentId: string, position: number): string {
   return `${documentId}@${position + 1}`;
 }
 

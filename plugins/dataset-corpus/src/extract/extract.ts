@@ -24,12 +24,12 @@ export interface ExtractSetup {
 }
 
 /** The layers that are read, ascending, that of the model among them. */
-export function layersOf(options: Pick<CorpusDatasetOptions, 'layers'>, layer: number): number[] {
+function layersOf(options: Pick<CorpusDatasetOptions, 'layers'>, layer: number): number[] {
   return [...new Set([layer, ...options.layers])].sort((one, other) => one - other);
 }
 
 /** What the rows of an extraction depend on, but for the last digits that backends round differently. */
-export function extractionFingerprint({ corpus, options, seeds, context }: ExtractSetup): string {
+function extractionFingerprint({ corpus, options, seeds, context }: ExtractSetup): string {
   const { model, layer } = context;
   const { filters, maxLength, minPosition, positionsPerDocument, batchTokens, chunkDocuments } = options;
   const parts = {

@@ -35,7 +35,7 @@ export interface CorpusLabels {
 }
 
 /** What labels depend on. */
-export function labelFingerprint({ extraction, split, labeler, options }: Omit<LabelSetup, 'context' | 'labelContext'>): string {
+function labelFingerprint({ extraction, split, labeler, options }: Omit<LabelSetup, 'context' | 'labelContext'>): string {
   const parts = [extraction.fingerprint, split.fingerprint, labeler.name, labeler.describe(), options.label, options.labelChunkRows];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
@@ -45,7 +45,7 @@ export function labelFingerprint({ extraction, split, labeler, options }: Omit<L
  * only its chunks. Throws `E_LABELS` where the labeler did not answer each item once, and its own errors.
  */
 export async function* labelStage(setup: LabelSetup): AsyncGenerator<DatasetEvent, CorpusLabels> {
-  const { extraction, options, labeler, context, labelContext } = setup;
+  const { options, labeler, context, labelContext } = setup;
   const { folder: dataFolder, model, signal, shard } = context;
   const folder = stageFolder(dataFolder, 'label');
   const fingerprint = labelFingerprint(setup);
@@ -68,12 +68,12 @@ export async function* labelStage(setup: LabelSetup): AsyncGenerator<DatasetEven
       const done = Math.min(rows.length, (index + 1) * options.labelChunkRows);
       yield { type: 'progress', task: 'label', done, total: rows.length, unit: 'rows' };
     }
-    const missing = Array.from({ length: count }, (_, index) => index).filter((index) => !existsSync(labelFile(folder, index)));
+    const all = Array.from({ length: count }, (_, index) => index);
     return {
       fingerprint,
       chunks: count,
       rows,
-      complete: missing.length === 0 && extraction.rows > 0,
+      complete: all.every((index) => existsSync(labelFile(folder, index))),
       read: (index) => readLabels(folder, index, fingerprint),
     };
   } finally {
