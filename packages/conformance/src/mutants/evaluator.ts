@@ -66,18 +66,16 @@ export const evaluatorMutants: readonly Mutant<'evaluator'>[] = [
   mutate('measures nothing where there is no checkpoint', 'evaluator: refuses a step that is not there', (evaluator) => ({
     ...evaluator,
     evaluate: (context) =>
-      evaluator
-        .evaluate(context)
-        .catch(() => ({
-          evaluator: evaluator.name,
-          version: '',
-          step: 0,
-          rows: [],
-          summary: {},
-          headline: {},
-          provenance: {},
-          warnings: [],
-        })),
+      evaluator.evaluate(context).catch(() => ({
+        evaluator: evaluator.name,
+        version: '',
+        step: 0,
+        rows: [],
+        summary: {},
+        headline: {},
+        provenance: {},
+        warnings: [],
+      })),
   })),
   ofContext('does not listen', 'evaluator: stops within a step when it is told to', (context) => ({
     ...context,

@@ -1,1 +1,1 @@
-export { createToyModel as fakeModel, type ToyModel as FakeModel } from '../../../conformance/src/toy/toy-model.js';
+export { createToyModel as fakeModel } from '../../../conformance/src/toy/toy-model.js';

@@ -2,7 +2,7 @@ import type { Injector } from '@nlakit/core';
 import { createEmbeddingInjector } from '../../../../plugins/injector-embedding/src/embedding-injector.js';
 import { createToyStage, type ToyStageOptions } from '../../../conformance/src/toy/toy-stage.js';
 
-export { toyContract as fakeContract, toyRows as fakeRows, type ToyStageOptions as FakeStageOptions } from '../../../conformance/src/toy/toy-stage.js';
+export { toyContract as fakeContract, toyRows as fakeRows } from '../../../conformance/src/toy/toy-stage.js';
 
 export function fakeInjector(): Injector {
   return createEmbeddingInjector({ scale: 3, perLayerIds: 'marker', allowOutOfDistribution: false, computeDtype: 'f32' });
