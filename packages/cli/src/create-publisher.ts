@@ -10,6 +10,8 @@ export interface PublisherChoice {
   readonly to: string;
   readonly hubUrl?: string;
   readonly private?: boolean;
+  /** The run's data is published, in a repository for datasets. */
+  readonly data?: boolean;
   /** The command runs the run itself, so its `--set` are of the whole config. */
   readonly ofRun?: boolean;
 }
@@ -49,5 +51,7 @@ function overriddenOptions(context: CommandContext, given: unknown, command: Pub
     ...publisher.options,
     ...(command.hubUrl === undefined ? {} : { hubUrl: command.hubUrl }),
     ...(command.private === true ? { private: true } : {}),
+    // A folder is a folder; the Hub keeps models and datasets apart.
+    ...(command.data === true && pluginSpecifier('publisher', command.to) === '@nlakit/publisher-huggingface' ? { type: 'dataset' } : {}),
   };
 }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isNlaError, NlaError, type Publisher, type PublishEvent } from '@nlakit/core';
-import { buildRelease, type OpenedRun } from '@nlakit/run';
+import { buildRelease, RETRACTIONS_FILE, type OpenedRun } from '@nlakit/run';
 import { withBaseModelDocuments } from './base-model-documents.js';
 import type { TerminalLogger } from './terminal-logger.js';
 import { writeRunReport } from './write-run-report.js';
@@ -54,7 +55,10 @@ export async function startLivePublication(options: LivePublicationOptions): Pro
     const contents = await fingerprint(run);
     if (contents === published) return;
     await writeRunReport(run.folder);
-    const plan = await publisher.plan(await withBaseModelDocuments(await buildRelease(run, repository), run));
+    const release = await withBaseModelDocuments(await buildRelease(run, repository), run);
+    const plan = await publisher.plan(release);
+    const { checkCards } = await import('@nlakit/report');
+    await checkCards(release.files);
     let done: Extract<PublishEvent, { type: 'done' }> | undefined;
     for await (const event of publisher.publish(plan, signal)) if (event.type === 'done') done = event;
     if (done === undefined) throw new NlaError('E_PUBLISH', { message: 'The publisher ended without saying that it is done.' });
@@ -101,12 +105,13 @@ export async function startLivePublication(options: LivePublicationOptions): Pro
   };
 }
 
-/** Changes when there is something new to publish: checkpoints and evaluations with size and time. */
-async function fingerprint({ layout, steps, evaluations }: OpenedRun): Promise<string> {
+/** Changes when there is something new to publish: checkpoints, evaluations and retractions with size and time. */
+async function fingerprint({ folder, layout, steps, evaluations }: OpenedRun): Promise<string> {
   const files = [
     ...(await steps('av')).map((step) => `${layout.checkpoint('av', step)}/nla_meta.yaml`),
     ...(await steps('ar')).map((step) => `${layout.checkpoint('ar', step)}/nla_meta.yaml`),
     ...(await evaluations()).map(({ id, step }) => layout.evaluation(id, step)),
+    join(folder, RETRACTIONS_FILE),
   ];
   const marks = await Promise.all(
     files.map(async (file) => {

@@ -174,6 +174,8 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
     .option('--hub-url <url>', 'address of the Hub (default: HF_ENDPOINT, else https://huggingface.co)')
     .option('--private', 'a repository that is made now is private')
     .option('--dry-run', 'plan only')
+    .option('--data', "the run's data instead: its files of rows with their sidecars, as a dataset")
+    .option('--license <id>', 'licence of the data, for its card (with --data)')
     .option('--live', 'go on publishing what another process adds to the run, until it is done')
     .action(action(async () => (await import('./commands/publish.js')).publish));
   common(program.command('pull <owner/name>').description('a base model or an adapter from the Hub into the cache, verified by hash'))

@@ -23,3 +23,5 @@ export type { TensorboardLog } from './tensorboard/tensorboard-log.js';
 export { writeTensorboard } from './tensorboard/write-tensorboard.js';
 export { dataSheetPage } from './data-sheet/data-sheet.js';
 export type { DataSheet } from './data-sheet/data-sheet.js';
+export { datasetCard } from './card/dataset-card.js';
+export type { DatasetCardFile, DatasetCardInput } from './card/dataset-card.js';

@@ -10,6 +10,8 @@ interface PublishCommandOptions extends PublisherChoice {
   readonly repo?: string;
   readonly dryRun?: boolean;
   readonly live?: boolean;
+  readonly data?: boolean;
+  readonly license?: string;
 }
 
 /** `nla publish`: plans a release, prints the plan, and publishes unless it is a dry run. */
@@ -17,21 +19,30 @@ export async function publish(context: CommandContext, options: PublishCommandOp
   const { io, log } = context;
   const run = await openRun(resolve(io.cwd, folder));
   const publisher = await createPublisher(context, run, options);
+  const repository = options.repo ?? run.record.name;
+  if (options.license !== undefined && options.data !== true)
+    throw usage('--license', options.license, '--data beside it: a trajectory has the licence of its base model');
   if (options.live === true) {
+    if (options.data === true) throw usage('--live', '--data beside it', 'one of them');
     if (options.dryRun === true) throw usage('--live', '--dry-run beside it', 'one of them');
     const { followRun } = await import('../follow-run.js');
-    const state = await followRun({ run, publisher, repository: options.repo ?? run.record.name, log, signal: io.signal });
+    const state = await followRun({ run, publisher, repository, log, signal: io.signal });
     context.print(
       { live: true, ...state },
       () => `${state.steps.length} checkpoints and ${state.evaluations} evaluations at ${state.destination}`,
     );
     return undefined;
   }
-  const release = await withBaseModelDocuments(await buildRelease(run, options.repo ?? run.record.name), run);
+  const release =
+    options.data === true
+      ? await (await import('../dataset-release.js')).buildDatasetRelease(run, repository, options.license)
+      : await withBaseModelDocuments(await buildRelease(run, repository), run);
   const plan = await publisher.plan(release);
-  // After what must not leave the machine: that is said in the publisher's own words.
-  const { checkCards } = await import('@nlakit/report');
-  await checkCards(release.files);
+  if (options.data !== true) {
+    // After what must not leave the machine: that is said in the publisher's own words.
+    const { checkCards } = await import('@nlakit/report');
+    await checkCards(release.files);
+  }
   for (const { code, message } of plan.warnings) log.warn(`${code}: ${message}`);
   const files = plan.files.map(({ path, bytes, sha256, unchanged, large }) => ({
     path,
