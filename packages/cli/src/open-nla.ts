@@ -51,7 +51,8 @@ export async function openNla(context: CommandContext, target: string, options: 
     const retraction =
       step === null || place.runFolder === undefined ? undefined : (await readRetractions(place.runFolder)).steps.get(step);
     const retracted = retraction === undefined ? [] : [retractionWarning(retraction)];
-    for (const { code, message } of [...retracted, ...verbalizer.warnings, ...(reconstructor?.warnings ?? [])]) log.warn(`${code}: ${message}`);
+    for (const { code, message } of [...retracted, ...verbalizer.warnings, ...(reconstructor?.warnings ?? [])])
+      log.warn(`${code}: ${message}`);
     const trainedOn = verbalizer.sidecar.training?.['base_model_fingerprint'];
     // A run holds itself to its model. Here the same weights may come in other files, so another fingerprint is no proof.
     if (
