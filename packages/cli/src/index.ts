@@ -1,4 +1,5 @@
-export { runCli } from './program.js';
+export { createProgram, runCli } from './program.js';
+export type { CommandAction, HandlerOf } from './program.js';
 export { processIo } from './io.js';
 export type { CliIo } from './io.js';
 export { bundledBackends, bundledPlugins, cliHost } from './host.js';

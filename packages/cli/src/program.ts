@@ -8,37 +8,11 @@ import type { CliIo } from './io.js';
 /** A command's work; its exit code is 0 unless it says otherwise. */
 export type CommandAction<Options> = (context: CommandContext, options: Options, ...args: string[]) => Promise<number | undefined>;
 
-/** Runs `nla` with the arguments after the program's name and returns the exit code; never throws. */
-export async function runCli(args: readonly string[], io: CliIo, host?: RunHost): Promise<number> {
-  let exitCode = 0;
-  /** With `--events`, each event is a line of JSON, and so is the result behind them. */
-  const json = args.includes('--json') || args.includes('--events');
-  /** Commands are imported when they run: `nla --help` loads none of them. */
-  const action =
-    <Options>(load: () => Promise<CommandAction<Options>>) =>
-    async (...received: unknown[]): Promise<void> => {
-      const command = received.at(-1) as Command;
-      const positional = received.slice(0, -2).map((value) => String(value ?? ''));
-      const options = command.opts<Options & CommonOptions>();
-      const [run, { createTerminalLogger }, { cliHost }] = await Promise.all([load(), import('./terminal-logger.js'), import('./host.js')]);
-      const log = createTerminalLogger(io);
-      try {
-        const context: CommandContext = {
-          io,
-          log,
-          host: host ?? cliHost(),
-          common: options,
-          print: (data, text) => {
-            log.end();
-            io.out(json ? `${JSON.stringify(data)}\n` : ensureNewline(text()));
-          },
-        };
-        exitCode = (await run(context, options, ...positional)) ?? 0;
-      } finally {
-        log.end();
-      }
-    };
+/** What makes the handler of a command from its work, which is imported when it runs: `nla --help` loads none. */
+export type HandlerOf = <Options>(load: () => Promise<CommandAction<Options>>) => (...received: unknown[]) => Promise<void>;
 
+/** The command line as commands, arguments and options; `action` decides what happens when one is given. */
+export function createProgram(io: CliIo, json: boolean, action: HandlerOf): Command {
   const program = new Command('nla')
     .description('Train, measure and publish natural language autoencoders.')
     .version(manifest.version)
@@ -254,6 +228,40 @@ export async function runCli(args: readonly string[], io: CliIo, host?: RunHost)
   release(common(inspect.command('sidecar <file>').description('a sidecar of any dialect, normalised, with notes on what was assumed')))
     .option('--upgrade <file>', 'write it in the one schema of today')
     .action(action(async () => (await import('./commands/inspect-sidecar.js')).inspectSidecar));
+
+  return program;
+}
+
+/** Runs `nla` with the arguments after the program's name and returns the exit code; never throws. */
+export async function runCli(args: readonly string[], io: CliIo, host?: RunHost): Promise<number> {
+  let exitCode = 0;
+  /** With `--events`, each event is a line of JSON, and so is the result behind them. */
+  const json = args.includes('--json') || args.includes('--events');
+  const action: HandlerOf =
+    <Options>(load: () => Promise<CommandAction<Options>>) =>
+    async (...received: unknown[]): Promise<void> => {
+      const command = received.at(-1) as Command;
+      const positional = received.slice(0, -2).map((value) => String(value ?? ''));
+      const options = command.opts<Options & CommonOptions>();
+      const [run, { createTerminalLogger }, { cliHost }] = await Promise.all([load(), import('./terminal-logger.js'), import('./host.js')]);
+      const log = createTerminalLogger(io);
+      try {
+        const context: CommandContext = {
+          io,
+          log,
+          host: host ?? cliHost(),
+          common: options,
+          print: (data, text) => {
+            log.end();
+            io.out(json ? `${JSON.stringify(data)}\n` : ensureNewline(text()));
+          },
+        };
+        exitCode = (await run(context, options, ...positional)) ?? 0;
+      } finally {
+        log.end();
+      }
+    };
+  const program = createProgram(io, json, action);
 
   try {
     await program.parseAsync([...args], { from: 'user' });

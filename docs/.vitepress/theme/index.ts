@@ -1,0 +1,16 @@
+import DefaultTheme from 'vitepress/theme';
+import type { Theme } from 'vitepress';
+import H5Conditions from './H5Conditions.vue';
+import Trajectory from './Trajectory.vue';
+import './style.css';
+
+/** VitePress's theme with the project's colours and figures drawn from its results. */
+const theme: Theme = {
+  extends: DefaultTheme,
+  enhanceApp({ app }) {
+    app.component('Trajectory', Trajectory);
+    app.component('H5Conditions', H5Conditions);
+  },
+};
+
+export default theme;
