@@ -7,13 +7,14 @@ import { withFigures } from '../generate/stated-figures.js';
 const docs = fileURLToPath(new URL('..', import.meta.url));
 const results = path.join(docs, 'results');
 
-/** Pages of a folder that is generated, as entries of the sidebar. */
-function pagesIn(folder: string): DefaultTheme.SidebarItem[] {
+/** The pages of a folder as entries of the sidebar: those named `first`, then the others by name. */
+function pagesIn(folder: string, first: readonly string[] = []): DefaultTheme.SidebarItem[] {
   const full = path.join(docs, folder);
+  const place = (file: string): number => (first.includes(file.replace(/\.md$/, '')) ? first.indexOf(file.replace(/\.md$/, '')) : first.length);
   if (!existsSync(full)) return [];
   return readdirSync(full)
     .filter((file) => file.endsWith('.md') && file !== 'index.md')
-    .sort()
+    .sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1))
     .map((file) => ({ text: titleOf(path.join(full, file)), link: `/${folder}/${file.replace(/\.md$/, '')}` }));
 }
 
@@ -30,8 +31,8 @@ const guide: DefaultTheme.SidebarItem[] = [
       { text: 'The Gemma-4-E2B trajectory', link: '/tutorial/gemma4-e2b' },
     ],
   },
-  { text: 'How to', items: pagesIn('how-to') },
-  { text: 'Explanation', items: [...pagesIn('explanation'), { text: 'Architecture', link: '/architecture' }] },
+  { text: 'How to', items: pagesIn('how-to', ['own-corpus', 'label-with-a-chat-model', 'choose-a-layer', 'experiment', 'judge', 'swap-a-backend', 'write-an-evaluator', 'write-a-plugin', 'resume', 'publish', 'retract', 'read-an-adapter', 'published-numbers']) },
+  { text: 'Explanation', items: [...pagesIn('explanation', ['h5', 'floor', 'fve', 'scales', 'guard', 'memory', 'segments', 'resume', 'engines']), { text: 'Architecture', link: '/architecture' }] },
   { text: 'Compare', items: [{ text: 'With kitft, EasyNLA and Python', link: '/comparison' }, { text: 'Measured figures', link: '/results/' }, { text: 'Parity', link: '/results/parity' }, { text: 'A generated card', link: '/results/tiny-trajectory/' }] },
 ];
 

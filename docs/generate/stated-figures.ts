@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** A figure named in a page: `[=tiny-trajectory.json run.evaluations.h5[-1].headline.avOut .3f]`. */
-const figure = /\[=([\w./-]+\.json) ([^\s\]]+(?:\[-?\d+\][^\s\]]*)*) ([^\]]+)\]/g;
+const figure = /\[=([\w./-]+\.json) ((?:[^\s[\]]+|\[[^\]]*\])+) ([^\]]+)\]/g;
 
 /**
  * Puts the figures that a page names in their place, read from the files below `resultsFolder`. A page therefore cannot state a number
