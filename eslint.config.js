@@ -2,7 +2,19 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/src/generated/**', '**/assembly/**', '**/runs/**', 'docs/**', '**/templates/**', '**/__fixtures__/**'] },
+  {
+    ignores: [
+      '**/dist/**',
+      '**/src/generated/**',
+      '**/assembly/**',
+      '**/runs/**',
+      'docs/.vitepress/{cache,dist}/**',
+      'docs/results/**',
+      'docs/reference/api/**',
+      '**/templates/**',
+      '**/__fixtures__/**',
+    ],
+  },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {

@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: { conditions: ['@nlakit/source', 'node', 'import', 'default'] },
   ssr: { resolve: { conditions: ['@nlakit/source', 'node', 'import', 'default'] } },
   test: {
-    include: ['{packages,plugins,examples}/*/{src,test}/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['{packages,plugins,examples}/*/{src,test}/**/*.test.ts', '{docs/test,test}/**/*.test.ts'],
     typecheck: { enabled: true, include: ['{packages,plugins}/*/src/**/*.test-d.ts'], tsconfig: './tsconfig.test-d.json' },
     reporters: ['default', './scripts/closing-line-reporter.ts'],
     clearMocks: true,

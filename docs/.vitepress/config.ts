@@ -10,7 +10,8 @@ const results = path.join(docs, 'results');
 /** The pages of a folder as entries of the sidebar: those named `first`, then the others by name. */
 function pagesIn(folder: string, first: readonly string[] = []): DefaultTheme.SidebarItem[] {
   const full = path.join(docs, folder);
-  const place = (file: string): number => (first.includes(file.replace(/\.md$/, '')) ? first.indexOf(file.replace(/\.md$/, '')) : first.length);
+  const place = (file: string): number =>
+    first.includes(file.replace(/\.md$/, '')) ? first.indexOf(file.replace(/\.md$/, '')) : first.length;
   if (!existsSync(full)) return [];
   return readdirSync(full)
     .filter((file) => file.endsWith('.md') && file !== 'index.md')
@@ -20,7 +21,9 @@ function pagesIn(folder: string, first: readonly string[] = []): DefaultTheme.Si
 
 function titleOf(file: string): string {
   const text = readFileSync(file, 'utf8');
-  return (/^title: "(.*)"$/m.exec(text)?.[1] ?? /^# (.*)$/m.exec(text)?.[1] ?? path.basename(file, '.md')).replace(/\\/g, '').replace(/^@nlakit\//, '');
+  return (/^title: "(.*)"$/m.exec(text)?.[1] ?? /^# (.*)$/m.exec(text)?.[1] ?? path.basename(file, '.md'))
+    .replace(/\\/g, '')
+    .replace(/^@nlakit\//, '');
 }
 
 const guide: DefaultTheme.SidebarItem[] = [
@@ -31,9 +34,40 @@ const guide: DefaultTheme.SidebarItem[] = [
       { text: 'The Gemma-4-E2B trajectory', link: '/tutorial/gemma4-e2b' },
     ],
   },
-  { text: 'How to', items: pagesIn('how-to', ['own-corpus', 'label-with-a-chat-model', 'choose-a-layer', 'experiment', 'judge', 'swap-a-backend', 'write-an-evaluator', 'write-a-plugin', 'resume', 'publish', 'retract', 'read-an-adapter', 'published-numbers']) },
-  { text: 'Explanation', items: [...pagesIn('explanation', ['h5', 'floor', 'fve', 'scales', 'guard', 'memory', 'segments', 'resume', 'engines']), { text: 'Architecture', link: '/architecture' }] },
-  { text: 'Compare', items: [{ text: 'With kitft, EasyNLA and Python', link: '/comparison' }, { text: 'Measured figures', link: '/results/' }, { text: 'Parity', link: '/results/parity' }, { text: 'A generated card', link: '/results/tiny-trajectory/' }] },
+  {
+    text: 'How to',
+    items: pagesIn('how-to', [
+      'own-corpus',
+      'label-with-a-chat-model',
+      'choose-a-layer',
+      'experiment',
+      'judge',
+      'swap-a-backend',
+      'write-an-evaluator',
+      'write-a-plugin',
+      'resume',
+      'publish',
+      'retract',
+      'read-an-adapter',
+      'published-numbers',
+    ]),
+  },
+  {
+    text: 'Explanation',
+    items: [
+      ...pagesIn('explanation', ['h5', 'floor', 'fve', 'scales', 'guard', 'memory', 'segments', 'resume', 'engines']),
+      { text: 'Architecture', link: '/architecture' },
+    ],
+  },
+  {
+    text: 'Compare',
+    items: [
+      { text: 'With kitft, EasyNLA and Python', link: '/comparison' },
+      { text: 'Measured figures', link: '/results/' },
+      { text: 'Parity', link: '/results/parity' },
+      { text: 'A generated card', link: '/results/tiny-trajectory/' },
+    ],
+  },
 ];
 
 const reference: DefaultTheme.SidebarItem[] = [
@@ -83,7 +117,13 @@ export default defineConfig({
     ],
     sidebar: { '/reference/': reference, '/errors/': reference, '/': guide },
     outline: { level: [2, 3] },
-    search: { provider: 'local', options: { detailedView: true, _render: (source, env, md) => (env.relativePath.startsWith('reference/api/') ? '' : md.render(source, env)) } },
+    search: {
+      provider: 'local',
+      options: {
+        detailedView: true,
+        _render: (source, env, md) => (env.relativePath.startsWith('reference/api/') ? '' : md.render(source, env)),
+      },
+    },
     footer: { message: 'Apache-2.0' },
   },
   /** Data and the standalone report go beside the pages that cite them. */

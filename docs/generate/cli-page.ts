@@ -84,7 +84,8 @@ function commandSection(words: string, command: Command, shared: readonly Option
 
 function optionRow(option: Option): readonly string[] {
   const choices = option.argChoices === undefined ? '' : `; one of ${option.argChoices.map((choice) => inlineCode(choice)).join(', ')}`;
-  const value = option.defaultValue === undefined || option.defaultValue === false ? '' : ` (default: ${inlineCode(String(option.defaultValue))})`;
+  const value =
+    option.defaultValue === undefined || option.defaultValue === false ? '' : ` (default: ${inlineCode(String(option.defaultValue))})`;
   const needed = option.mandatory ? ' **Required.**' : '';
   return [inlineCode(option.flags), `${escapeProse(option.description)}${choices}${value}${needed}`];
 }
@@ -97,7 +98,9 @@ function argumentText(argument: Argument): string {
 /** The options that every command has. */
 function sharedOptions(commands: readonly NamedCommand[]): readonly Option[] {
   const [first, ...others] = commands;
-  return (first?.command.options ?? []).filter((option) => others.every(({ command }) => command.options.some(({ long }) => long === option.long)));
+  return (first?.command.options ?? []).filter((option) =>
+    others.every(({ command }) => command.options.some(({ long }) => long === option.long)),
+  );
 }
 
 function sentence(text: string): string {

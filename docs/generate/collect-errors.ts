@@ -23,7 +23,9 @@ const isCode = /^E_[A-Z0-9]+(?:_[A-Z0-9]+)*$/;
 /** The code that the CLI prints for what is no `NlaError`. */
 const unexpected: ErrorCode = {
   code: 'E_UNEXPECTED',
-  places: [{ file: 'packages/cli/src/program.ts', line: 1, message: '‹the error of a library or of Node, with the place it was raised at›' }],
+  places: [
+    { file: 'packages/cli/src/program.ts', line: 1, message: '‹the error of a library or of Node, with the place it was raised at›' },
+  ],
 };
 
 type Texts = Record<string, string>;
@@ -64,7 +66,9 @@ function raisedAt(node: ts.Node, source: ts.SourceFile, helpers: readonly Helper
     return codesIn(code).map((one) => [one, textsOf(details, new Map())]);
   }
   if (ts.isCallExpression(node)) {
-    const codes = node.arguments.flatMap((argument) => (ts.isStringLiteral(argument) || ts.isConditionalExpression(argument) ? codesIn(argument) : []));
+    const codes = node.arguments.flatMap((argument) =>
+      ts.isStringLiteral(argument) || ts.isConditionalExpression(argument) ? codesIn(argument) : [],
+    );
     if (codes.length === 0) return [];
     const name = node.expression.getText(source).split('.').at(-1) ?? '';
     const helper = helpers.find((one) => one.name === name && one.file === source.fileName) ?? helpers.find((one) => one.name === name);
@@ -87,9 +91,17 @@ function helpersOf(source: ts.SourceFile): readonly Helper[] {
     const [code, details] = node.arguments ?? [];
     if (code === undefined || !ts.isIdentifier(code)) return;
     for (let outer: ts.Node = node.parent; outer !== source; outer = outer.parent) {
-      if (!ts.isFunctionDeclaration(outer) && !ts.isArrowFunction(outer) && !ts.isFunctionExpression(outer) && !ts.isMethodDeclaration(outer)) continue;
+      if (
+        !ts.isFunctionDeclaration(outer) &&
+        !ts.isArrowFunction(outer) &&
+        !ts.isFunctionExpression(outer) &&
+        !ts.isMethodDeclaration(outer)
+      )
+        continue;
       if (!outer.parameters.some((parameter) => parameter.name.getText(source) === code.text)) continue;
-      const name = outer.name?.getText(source) ?? (ts.isVariableDeclaration(outer.parent) || ts.isPropertyAssignment(outer.parent) ? outer.parent.name.getText(source) : undefined);
+      const name =
+        outer.name?.getText(source) ??
+        (ts.isVariableDeclaration(outer.parent) || ts.isPropertyAssignment(outer.parent) ? outer.parent.name.getText(source) : undefined);
       if (name !== undefined) found.push({ name, file: source.fileName, parameters: outer.parameters, details });
       return;
     }
@@ -109,13 +121,18 @@ function textsOf(details: ts.Expression | undefined, values: ReadonlyMap<string,
       const inner = ts.isParenthesizedExpression(spread) ? spread.expression : spread;
       if (ts.isIdentifier(inner) || ts.isObjectLiteralExpression(inner)) Object.assign(texts, textsOf(inner, values));
       else if (ts.isConditionalExpression(inner)) {
-        for (const side of [inner.whenTrue, inner.whenFalse]) for (const [key, text] of Object.entries(textsOf(side, values))) texts[key] ??= text;
+        for (const side of [inner.whenTrue, inner.whenFalse])
+          for (const [key, text] of Object.entries(textsOf(side, values))) texts[key] ??= text;
       } else if (ts.isBinaryExpression(inner)) Object.assign(texts, textsOf(inner.right, values));
       continue;
     }
     const key = property.name?.getText();
     if (key === undefined || !['message', 'found', 'expected', 'fix', 'kind'].includes(key)) continue;
-    const value = ts.isPropertyAssignment(property) ? property.initializer : ts.isShorthandPropertyAssignment(property) ? (values.get(key) ?? property.name) : undefined;
+    const value = ts.isPropertyAssignment(property)
+      ? property.initializer
+      : ts.isShorthandPropertyAssignment(property)
+        ? (values.get(key) ?? property.name)
+        : undefined;
     const text = value === undefined ? undefined : alternatives(value, values);
     if (text !== undefined) texts[key] = text;
   }
@@ -136,12 +153,17 @@ function alternatives(expression: ts.Expression, values: ReadonlyMap<string, ts.
 /** A text as a reader will see it, with `‹name›` for what is filled in. */
 function textOf(expression: ts.Expression, values: ReadonlyMap<string, ts.Expression>): string | undefined {
   if (ts.isStringLiteralLike(expression)) return expression.text;
-  if (ts.isParenthesizedExpression(expression) || ts.isAsExpression(expression) || ts.isNonNullExpression(expression)) return textOf(expression.expression, values);
+  if (ts.isParenthesizedExpression(expression) || ts.isAsExpression(expression) || ts.isNonNullExpression(expression))
+    return textOf(expression.expression, values);
   if (ts.isTemplateExpression(expression)) {
-    return expression.head.text + expression.templateSpans.map((span) => (textOf(span.expression, values) ?? '…') + span.literal.text).join('');
+    return (
+      expression.head.text + expression.templateSpans.map((span) => (textOf(span.expression, values) ?? '…') + span.literal.text).join('')
+    );
   }
   if (ts.isConditionalExpression(expression)) {
-    const sides = [expression.whenTrue, expression.whenFalse].map((side) => textOf(side, values)).filter((side) => side !== undefined && side !== '');
+    const sides = [expression.whenTrue, expression.whenFalse]
+      .map((side) => textOf(side, values))
+      .filter((side) => side !== undefined && side !== '');
     return sides.length === 0 ? undefined : sides.join(' / ');
   }
   if (ts.isBinaryExpression(expression)) {
@@ -159,8 +181,12 @@ function textOf(expression: ts.Expression, values: ReadonlyMap<string, ts.Expres
   if (ts.isCallExpression(expression)) {
     const [argument] = expression.arguments;
     const name = expression.expression.getText().split('.').at(-1) ?? '';
-    if (['String', 'JSON.stringify', 'stringify', 'Number', 'resolve'].includes(name) && argument !== undefined) return textOf(argument, values);
-    if (['join', 'toFixed', 'map', 'toString', 'slice', 'trim', 'sort'].includes(name) && ts.isPropertyAccessExpression(expression.expression)) {
+    if (['String', 'JSON.stringify', 'stringify', 'Number', 'resolve'].includes(name) && argument !== undefined)
+      return textOf(argument, values);
+    if (
+      ['join', 'toFixed', 'map', 'toString', 'slice', 'trim', 'sort'].includes(name) &&
+      ts.isPropertyAccessExpression(expression.expression)
+    ) {
       return textOf(expression.expression.expression, values);
     }
     return `‹${words(name)}›`;
@@ -188,7 +214,8 @@ export function namedCodes(): ReadonlyMap<string, string> {
     for (const file of sourceFiles(folder)) {
       const source = ts.createSourceFile(file, readRepositoryFile(file), ts.ScriptTarget.Latest, true);
       visit(source, (node) => {
-        if (ts.isStringLiteralLike(node) && isCode.test(node.text) && !named.has(node.text)) named.set(node.text, `${file}:${source.getLineAndCharacterOfPosition(node.pos).line + 1}`);
+        if (ts.isStringLiteralLike(node) && isCode.test(node.text) && !named.has(node.text))
+          named.set(node.text, `${file}:${source.getLineAndCharacterOfPosition(node.pos).line + 1}`);
       });
     }
   }

@@ -20,9 +20,16 @@ const seams: Readonly<Record<string, string>> = {
 
 /** The reference of a config's slots, and the plugins that can fill them. */
 export function configPage(plugins: readonly PluginPackage[]): Page {
-  const json = z.toJSONSchema(runConfigSchema, { io: 'input', unrepresentable: 'any' }) as { properties: Record<string, unknown>; required: string[] };
+  const json = z.toJSONSchema(runConfigSchema, { io: 'input', unrepresentable: 'any' }) as {
+    properties: Record<string, unknown>;
+    required: string[];
+  };
   const comments = optionComments('packages/run');
-  const rows = Object.keys(json.properties).map((key) => [inlineCode(key), json.required.includes(key) ? '**required**' : '', escapeProse(meaningOf(key, comments))]);
+  const rows = Object.keys(json.properties).map((key) => [
+    inlineCode(key),
+    json.required.includes(key) ? '**required**' : '',
+    escapeProse(meaningOf(key, comments)),
+  ]);
   const kinds = [...new Set([...Object.keys(seams), ...plugins.map(({ plugin }) => plugin.kind)])];
   const body = [
     '# Config',
@@ -37,7 +44,9 @@ export function configPage(plugins: readonly PluginPackage[]): Page {
       const text = seams[kind];
       if (text === undefined) throw new Error(`docs/generate/config-page.ts: say what a ${kind} is for.`);
       const mine = plugins.filter(({ plugin }) => plugin.kind === kind);
-      const list = mine.map((one) => `- [${inlineCode(one.name)}](/reference/${one.folder}#all-options): ${escapeProse(one.description)}`).join('\n');
+      const list = mine
+        .map((one) => `- [${inlineCode(one.name)}](/reference/${one.folder}#all-options): ${escapeProse(one.description)}`)
+        .join('\n');
       return `### ${kind}\n\n${escapeProse(text)}\n\n${list === '' ? 'None is bundled.' : list}`;
     }),
   ].join('\n\n');

@@ -36,7 +36,9 @@ function errorPage(error: ErrorCode, note: string | undefined): Page {
     ...distinct(places).map(messageBlock),
     '## What to do',
     ...(note === undefined ? [] : [note]),
-    ...(fixes.length === 0 ? [] : [fixes.length === 1 ? escapeProse(fixes[0] ?? '') : fixes.map((fix) => `- ${escapeProse(fix)}`).join('\n')]),
+    ...(fixes.length === 0
+      ? []
+      : [fixes.length === 1 ? escapeProse(fixes[0] ?? '') : fixes.map((fix) => `- ${escapeProse(fix)}`).join('\n')]),
     '## Where it comes from',
     [...new Set(places.map(({ file }) => file))].map((file) => `- ${packageLink(file)}, \`${file}\``).join('\n'),
   ].join('\n\n');
@@ -45,12 +47,19 @@ function errorPage(error: ErrorCode, note: string | undefined): Page {
 
 /** Different messages only; the same one is often raised at several places. */
 function distinct(places: readonly ErrorPlace[]): readonly ErrorPlace[] {
-  return places.filter(({ message, expected }, index) => places.findIndex((other) => other.message === message && other.expected === expected) === index);
+  return places.filter(
+    ({ message, expected }, index) => places.findIndex((other) => other.message === message && other.expected === expected) === index,
+  );
 }
 
 function messageBlock({ message, found, expected, fix }: ErrorPlace): string {
   const shown = (text: string): string => text.split(OR).join('  — or: ');
-  const lines = [message ?? '‹what is at fault, with file and line›', ...(found === undefined ? [] : [`  found:    ${found}`]), ...(expected === undefined ? [] : [`  expected: ${expected}`]), ...(fix === undefined ? [] : [`  to do:    ${fix}`])];
+  const lines = [
+    message ?? '‹what is at fault, with file and line›',
+    ...(found === undefined ? [] : [`  found:    ${found}`]),
+    ...(expected === undefined ? [] : [`  expected: ${expected}`]),
+    ...(fix === undefined ? [] : [`  to do:    ${fix}`]),
+  ];
   return `\`\`\`text\n${lines.map(shown).join('\n')}\n\`\`\``;
 }
 
@@ -76,7 +85,12 @@ function indexPage(errors: readonly ErrorCode[]): Page {
   const single = [...groups].filter(([, members]) => members.length === 1).flatMap(([, members]) => members);
   const sections = [...groups].filter(([, members]) => members.length > 1);
   const list = (members: readonly ErrorCode[]): string =>
-    members.map(({ code, places }) => `- [${code}](/errors/${code}): ${escapeProse((places.find(({ message }) => message !== undefined && !message.startsWith('‹'))?.message ?? places[0]?.message ?? '').split(OR)[0] ?? '')}`).join('\n');
+    members
+      .map(
+        ({ code, places }) =>
+          `- [${code}](/errors/${code}): ${escapeProse((places.find(({ message }) => message !== undefined && !message.startsWith('‹'))?.message ?? places[0]?.message ?? '').split(OR)[0] ?? '')}`,
+      )
+      .join('\n');
   const body = [
     '# Errors',
     `Every error that nlakit raises on purpose has a code that does not change, and says what was found, what was expected and what to do. There are ${String(errors.length)}, and each has a page. With \`--json\` they come as \`{"error":{"code":…,"message":…,"found":…,"expected":…,"fix":…}}\` on standard output.`,

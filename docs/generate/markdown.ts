@@ -18,7 +18,13 @@ export function escapeProse(text: string): string {
 
 /** Inline code, also in a table's cell and where Vue looks for braces. */
 export function inlineCode(text: string): string {
-  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('|', '&#124;').replaceAll('{', '&#123;').replaceAll('`', '&#96;');
+  const escaped = text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('|', '&#124;')
+    .replaceAll('{', '&#123;')
+    .replaceAll('`', '&#96;');
   return `<code>${escaped.replace(/[\\*_[\]]/g, (mark) => `&#${mark.charCodeAt(0)};`)}</code>`;
 }
 

@@ -8,7 +8,8 @@ import { readRepositoryFile, sourceFiles } from './repository.js';
 export function optionComments(packageFolder: string): ReadonlyMap<string, string> {
   const files = [...sourceFiles(packageFolder)].sort((a, b) => rank(a) - rank(b));
   // Options of the trainers are declared once, for both.
-  if (packageFolder.startsWith('plugins/trainer-')) files.push(...sourceFiles('packages/nla').filter((file) => /training\/.*(options|recipe)/.test(file)));
+  if (packageFolder.startsWith('plugins/trainer-'))
+    files.push(...sourceFiles('packages/nla').filter((file) => /training\/.*(options|recipe)/.test(file)));
   const inSchemas = new Map<string, string>();
   const inInterfaces = new Map<string, string>();
   for (const file of files) {
@@ -31,6 +32,16 @@ function rank(file: string): number {
 function note(comments: Map<string, string>, node: ts.NamedDeclaration): void {
   const name = node.name?.getText();
   if (name === undefined || comments.has(name)) return;
-  const comment = ts.getJSDocCommentsAndTags(node).map((doc) => (ts.isJSDoc(doc) ? ts.getTextOfJSDocComment(doc.comment) : undefined)).at(-1);
-  if (comment !== undefined) comments.set(name, comment.replace(/\{@link ([^}]+)\}/g, '`$1`').replace(/\s*\n\s*/g, ' ').trim());
+  const comment = ts
+    .getJSDocCommentsAndTags(node)
+    .map((doc) => (ts.isJSDoc(doc) ? ts.getTextOfJSDocComment(doc.comment) : undefined))
+    .at(-1);
+  if (comment !== undefined)
+    comments.set(
+      name,
+      comment
+        .replace(/\{@link ([^}]+)\}/g, '`$1`')
+        .replace(/\s*\n\s*/g, ' ')
+        .trim(),
+    );
 }

@@ -43,7 +43,10 @@ export function packagePages(plugins: readonly PluginPackage[]): readonly Page[]
   const published = workspacePackages().filter((one) => one.published && existsSync(path.join(repositoryFolder, one.folder, 'README.md')));
   return published.map((one) => {
     const plugin = plugins.find(({ folder }) => folder === one.folder)?.plugin;
-    const readme = rewriteLinks(readRepositoryFile(`${one.folder}/README.md`), `${one.folder}/README.md`).replace(/\nPart of \[?nlakit[^\n]*\n?$/, '\n');
+    const readme = rewriteLinks(readRepositoryFile(`${one.folder}/README.md`), `${one.folder}/README.md`).replace(
+      /\nPart of \[?nlakit[^\n]*\n?$/,
+      '\n',
+    );
     const options = plugin === undefined ? '' : `\n\n${optionsSection(one, plugin)}`;
     return { file: packagePageFile(one), text: generated(one.name, `${one.folder}/README.md`, `${readme.trim()}${options}`) };
   });
@@ -51,7 +54,8 @@ export function packagePages(plugins: readonly PluginPackage[]): readonly Page[]
 
 function optionsSection(one: WorkspacePackage, plugin: LoadedPlugin): string {
   const rows = optionRows(plugin.optionsSchema, optionComments(one.folder));
-  const needs = plugin.needs === undefined || plugin.needs.length === 0 ? '' : ` It needs ${plugin.needs.map((kind) => `a ${kind}`).join(' and ')}.`;
+  const needs =
+    plugin.needs === undefined || plugin.needs.length === 0 ? '' : ` It needs ${plugin.needs.map((kind) => `a ${kind}`).join(' and ')}.`;
   const text = `A plugin of kind \`${plugin.kind}\`.${needs} These are all its options, read from its schema; an unknown one is refused by \`nla validate\`.`;
   return `## All options {#all-options}\n\n${rows.length === 0 ? `A plugin of kind \`${plugin.kind}\`, without options.` : `${text}\n\n${table(['option', 'value', 'default', ''], rows)}`}`;
 }
@@ -102,14 +106,29 @@ function typeText(schema: JsonSchema): string {
   if (schema.type === 'boolean') return 'yes or no';
   if (schema.type === 'string') return 'text';
   if (schema.type === 'null') return inlineCode('null');
-  if (schema.type === 'object') return schema.properties === undefined ? 'mapping' : `mapping of ${Object.keys(schema.properties).map((key) => inlineCode(key)).join(', ')}`;
+  if (schema.type === 'object')
+    return schema.properties === undefined
+      ? 'mapping'
+      : `mapping of ${Object.keys(schema.properties)
+          .map((key) => inlineCode(key))
+          .join(', ')}`;
   return '';
 }
 
 /** Zod states the largest safe integer as a bound where there is none. */
 function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {
-  const above = minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER ? ` from ${String(minimum)}` : exclusiveMinimum !== undefined ? ` above ${String(exclusiveMinimum)}` : '';
-  const below = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER ? ` to ${String(maximum)}` : exclusiveMaximum !== undefined ? ` below ${String(exclusiveMaximum)}` : '';
+  const above =
+    minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER
+      ? ` from ${String(minimum)}`
+      : exclusiveMinimum !== undefined
+        ? ` above ${String(exclusiveMinimum)}`
+        : '';
+  const below =
+    maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER
+      ? ` to ${String(maximum)}`
+      : exclusiveMaximum !== undefined
+        ? ` below ${String(exclusiveMaximum)}`
+        : '';
   return `${above}${above !== '' && below.startsWith(' below') ? ',' : ''}${below}`;
 }
 

@@ -27,7 +27,17 @@ export function valueAt(root: unknown, place: string): unknown {
   return value;
 }
 
-const units: Readonly<Record<string, number>> = { GiB: 2 ** 30, MiB: 2 ** 20, GB: 1e9, MB: 1e6, billion: 1e9, million: 1e6, min: 60, h: 3600, '%': 0.01 };
+const units: Readonly<Record<string, number>> = {
+  GiB: 2 ** 30,
+  MiB: 2 ** 20,
+  GB: 1e9,
+  MB: 1e6,
+  billion: 1e9,
+  million: 1e6,
+  min: 60,
+  h: 3600,
+  '%': 0.01,
+};
 
 /** `.3f`: decimals; `+.3f`: with its sign; `.1f GiB`: in that unit; `text`: as it stands. */
 function formatted(value: unknown, format: string, where: string): string {
@@ -36,6 +46,9 @@ function formatted(value: unknown, format: string, where: string): string {
   if (decimals === undefined || typeof value !== 'number') throw new Error(`${where}: cannot be written as ${format}.`);
   const factor = unit === undefined ? 1 : (units[unit] ?? (unit === 's' ? 1 : undefined));
   if (factor === undefined) throw new Error(`${where}: the unit ${unit ?? ''} is not known.`);
-  const number = (Math.abs(value) / factor).toLocaleString('en', { minimumFractionDigits: Number(decimals), maximumFractionDigits: Number(decimals) });
+  const number = (Math.abs(value) / factor).toLocaleString('en', {
+    minimumFractionDigits: Number(decimals),
+    maximumFractionDigits: Number(decimals),
+  });
   return `${value < 0 ? '−' : sign}${number}${unit === undefined ? '' : ` ${unit}`}`;
 }

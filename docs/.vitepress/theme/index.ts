@@ -8,7 +8,8 @@ import './style.css';
 /** VitePress's theme with the project's colours and figures drawn from its results. */
 const theme: Theme = {
   extends: DefaultTheme,
-  Layout: () => h(DefaultTheme.Layout, null, { 'home-hero-image': () => h('div', { class: 'hero-figure' }, [h(Trajectory, { bare: true })]) }),
+  Layout: () =>
+    h(DefaultTheme.Layout, null, { 'home-hero-image': () => h('div', { class: 'hero-figure' }, [h(Trajectory, { bare: true })]) }),
   enhanceApp({ app }) {
     app.component('Trajectory', Trajectory);
     app.component('H5Conditions', H5Conditions);

@@ -31,7 +31,14 @@ export default {
       steps: run.evaluations.h5.map(({ step, summary }) => ({
         step,
         cosines: Object.fromEntries(
-          Object.entries(summary.conditions).map(([name, { cosine: { value, low, high } }]) => [name, { value, low, high }]),
+          Object.entries(summary.conditions).map(
+            ([
+              name,
+              {
+                cosine: { value, low, high },
+              },
+            ]) => [name, { value, low, high }],
+          ),
         ),
       })),
     };

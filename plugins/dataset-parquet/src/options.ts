@@ -5,8 +5,11 @@ import { z } from 'zod';
  * config's folder; a path may end in a slice of rows, `av_sft.parquet@[0:1000]`.
  */
 export const optionsSchema = z.strictObject({
+  /** Rows that the AV is trained on. */
   avSft: z.string().min(1),
+  /** Rows that the AR is trained on. */
   arSft: z.string().min(1),
+  /** Rows of other documents, for health and evaluation. */
   heldOut: z.string().min(1),
   /** The published release the files belong to, checked by ids and hashes: `nla data markers --presets` lists them. */
   preset: z.string().min(1).optional(),

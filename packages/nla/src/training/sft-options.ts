@@ -26,21 +26,31 @@ const fraction = z.number().min(0).max(1);
 export const sftShape = {
   /** Recipe that the other options start from. */
   preset: z.enum(['seed', 'upstream']).optional(),
+  /** Optimizer steps. */
   steps: count.optional(),
+  /** Steps between two checkpoints. */
   saveEvery: count.optional(),
+  /** Rank of the LoRA matrices. */
   rank: count.optional(),
   /** Default: twice the rank. */
   alpha: z.number().positive().optional(),
+  /** Dropout on the input of each LoRA matrix. */
   dropout: z.number().min(0).lt(1).optional(),
   /** A regular expression that must match the whole module path, or a list of path suffixes. */
   targets: z
     .union([z.string().min(1).refine(isRegularExpression, 'is no regular expression'), z.array(z.string().min(1)).min(1)])
     .optional(),
+  /** Scale the adapter by alpha / √rank (rsLoRA) instead of alpha / rank. */
   rankStabilized: z.boolean().optional(),
+  /** AdamW with moments in 32 bits, or in blocks of 8 bits. */
   optimizer: z.enum(['adamw', 'adamw8bit']).optional(),
+  /** Highest learning rate. */
   learningRate: z.number().positive().optional(),
+  /** Decoupled weight decay. */
   weightDecay: z.number().min(0).optional(),
+  /** Decay of the running means of the gradient and of its square. */
   betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).optional(),
+  /** How the learning rate goes after the warm-up. */
   schedule: z.enum(['constant', 'cosine', 'linear']).optional(),
   /** Steps over which the learning rate rises from 0. */
   warmup: z.int().min(0).optional(),
