@@ -75,8 +75,8 @@ describe('links of the site', () => {
     expect([...external].sort()).toEqual(['github.com', 'transformer-circuits.pub', 'www.npmjs.com']);
   });
 
-  it('of the README and of CONTRIBUTING lead to files', () => {
-    const wrong = ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md'].flatMap((file) =>
+  it('of the README lead to files', () => {
+    const wrong = ['README.md', 'docs/architecture.md'].flatMap((file) =>
       [...withoutCode(readRepositoryFile(file)).matchAll(/\]\(([^()\s#]+)(?:#[^()\s]*)?\)/g)].flatMap(([, target = '']) =>
         /^https?:/.test(target) || existsSync(path.join(repositoryFolder, path.dirname(file), target)) ? [] : [`${file}: ${target}`],
       ),

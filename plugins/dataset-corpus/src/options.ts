@@ -9,6 +9,7 @@ const share = z.number().min(0).max(1);
 export const optionsSchema = z.strictObject({
   /** Where the texts come from, in this order. */
   sources: z.array(sourceOptionsSchema).min(1),
+  /** Which documents are left out; each is counted by its reason. */
   filters: filterOptionsSchema.prefault({}),
 
   /** Longest text in tokens, special ones included; what is longer is cut on the right. */
