@@ -30,8 +30,10 @@ const unexpected: ErrorCode = {
 
 type Texts = Record<string, string>;
 
-/** A function that raises an error of the code it is given. */
+/** A function that raises an error of the code, or with the details, that it is given. */
 interface Helper {
+  /** The code, where the function has its own. */
+  readonly codes: readonly string[];
   readonly name: string;
   readonly file: string;
   readonly parameters: readonly ts.ParameterDeclaration[];
@@ -65,22 +67,38 @@ function raisedAt(node: ts.Node, source: ts.SourceFile, helpers: readonly Helper
     const [code, details] = node.arguments ?? [];
     return codesIn(code).map((one) => [one, textsOf(details, new Map())]);
   }
+  if (ts.isObjectLiteralExpression(node)) return findingAt(node);
   if (ts.isCallExpression(node)) {
     const codes = node.arguments.flatMap((argument) =>
       ts.isStringLiteral(argument) || ts.isConditionalExpression(argument) ? codesIn(argument) : [],
     );
-    if (codes.length === 0) return [];
     const name = node.expression.getText(source).split('.').at(-1) ?? '';
-    const helper = helpers.find((one) => one.name === name && one.file === source.fileName) ?? helpers.find((one) => one.name === name);
+    const helper =
+      helpers.find((one) => one.name === name && one.file === source.fileName) ??
+      helpers.find((one) => one.name === name && one.codes.length === 0);
     if (helper === undefined) return [];
     const values = new Map<string, ts.Expression>();
     helper.parameters.forEach((parameter, index) => {
       const value = node.arguments[index] ?? parameter.initializer;
       if (value !== undefined) values.set(parameter.name.getText(), value);
     });
-    return codes.map((code) => [code, textsOf(helper.details, values)]);
+    return (helper.codes.length > 0 ? helper.codes : codes).map((code) => [code, textsOf(helper.details, values)]);
   }
   return [];
+}
+
+/** A finding as data: `{ code: 'E_…', found, expected }`. */
+function findingAt(node: ts.ObjectLiteralExpression): readonly (readonly [string, Texts])[] {
+  const code = node.properties.find((property) => ts.isPropertyAssignment(property) && property.name.getText() === 'code');
+  if (code === undefined || !ts.isPropertyAssignment(code)) return [];
+  return codesIn(code.initializer).map((one) => [one, { kind: 'input', ...textsOf(node, new Map()) }]);
+}
+
+/** The name that an object literal spreads, if it does. */
+function spreadName(details: ts.Expression): string | undefined {
+  if (!ts.isObjectLiteralExpression(details)) return undefined;
+  const spread = details.properties.find((property) => ts.isSpreadAssignment(property) && ts.isIdentifier(property.expression));
+  return spread === undefined || !ts.isSpreadAssignment(spread) ? undefined : spread.expression.getText();
 }
 
 /** Functions whose body raises an error of a code that is one of their parameters. */
@@ -89,7 +107,11 @@ function helpersOf(source: ts.SourceFile): readonly Helper[] {
   visit(source, (node) => {
     if (!ts.isNewExpression(node) || node.expression.getText(source) !== 'NlaError') return;
     const [code, details] = node.arguments ?? [];
-    if (code === undefined || !ts.isIdentifier(code)) return;
+    if (code === undefined || details === undefined) return;
+    const codes = codesIn(code);
+    // With a code of its own, what the caller adds are the details.
+    const given = codes.length === 0 ? (ts.isIdentifier(code) ? code.text : undefined) : spreadName(details);
+    if (given === undefined) return;
     for (let outer: ts.Node = node.parent; outer !== source; outer = outer.parent) {
       if (
         !ts.isFunctionDeclaration(outer) &&
@@ -98,11 +120,11 @@ function helpersOf(source: ts.SourceFile): readonly Helper[] {
         !ts.isMethodDeclaration(outer)
       )
         continue;
-      if (!outer.parameters.some((parameter) => parameter.name.getText(source) === code.text)) continue;
+      if (!outer.parameters.some((parameter) => parameter.name.getText(source) === given)) continue;
       const name =
         outer.name?.getText(source) ??
         (ts.isVariableDeclaration(outer.parent) || ts.isPropertyAssignment(outer.parent) ? outer.parent.name.getText(source) : undefined);
-      if (name !== undefined) found.push({ name, file: source.fileName, parameters: outer.parameters, details });
+      if (name !== undefined) found.push({ name, codes, file: source.fileName, parameters: outer.parameters, details });
       return;
     }
   });

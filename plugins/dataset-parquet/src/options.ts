@@ -17,6 +17,7 @@ export const optionsSchema = z.strictObject({
   sidecar: z.string().min(1).optional(),
   /** Text files with the templates, where nothing else states them. */
   avTemplate: z.string().min(1).optional(),
+  /** The AR template, likewise. */
   arTemplate: z.string().min(1).optional(),
 });
 

@@ -26,9 +26,11 @@ export const optionsSchema = z.strictObject({
   sourceCharacters: z.number().int().min(20).default(320),
   /** Files with prompts of your own, seen from the config file. */
   choicePrompt: z.string().min(1).optional(),
+  /** The prompt of the rubric, likewise. */
   rubricPrompt: z.string().min(1).optional(),
   /** Most tokens of one answer, those of hidden reasoning included. */
   maxTokens: z.number().int().min(1).default(300),
+  /** Sampling temperature; 0 is greedy. */
   temperature: z.number().min(0).max(2).default(0),
   /** Resamples of the bootstrap intervals. */
   bootstrap: z.number().int().min(100).default(2000),

@@ -23,6 +23,7 @@ export const optionsSchema = z.strictObject({
     .default(false),
   /** Most tokens of a description, those of hidden reasoning included. */
   maxTokens: z.number().int().min(1).default(300),
+  /** Sampling temperature of the descriptions. */
   temperature: z.number().min(0).max(2).default(1),
   /** A description with fewer features is dropped. */
   minFeatures: z.number().int().min(1).default(2),
