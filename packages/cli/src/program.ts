@@ -101,6 +101,9 @@ export function createProgram(io: CliIo, json: boolean, action: HandlerOf): Comm
     .option('--steps <list>', 'steps to measure: 50,100')
     .action(action(async () => (await import('./commands/eval.js')).evaluate));
   common(
+    program.command('recheck <path>').description('compute stored summaries from their rows again: an evaluation, an experiment, or a folder'),
+  ).action(action(async () => (await import('./commands/recheck.js')).recheck));
+  common(
     program
       .command('explain <nla>')
       .description('activation -> explanation -> reconstruction, from a run, a published trajectory, or owner/name[@revision] on the Hub'),

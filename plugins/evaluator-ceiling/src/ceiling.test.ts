@@ -1,6 +1,7 @@
 import type { Logger, NlaRow } from '@nlakit/core';
 import { mean } from '@nlakit/metrics';
 import type { Explanation } from '@nlakit/nla';
+import { recheck } from '@nlakit/recheck';
 import { createSeedStreams } from '@nlakit/run';
 import { describe, expect, it } from 'vitest';
 import { chooseClasses } from './choose-classes.js';
@@ -157,6 +158,22 @@ describe('explanations that say everything', () => {
     expect(headline).toMatchObject({ n: 72, 'topic.raw': summary.fields['topic']?.transfer.spaces['RAW']?.value });
     // Chance is about 1 of 71 other rows.
     expect(summary.sameDocument?.spaces['RAW']?.chance).toBeLessThan(0.05);
+  });
+
+  it('gives a summary whose numbers come out of the stored rows again', async () => {
+    const { summary, stored } = await run((row) => honest(row).replace('animal', 'body'));
+    const { seedName, bootstrap, permutations } = options;
+    const provenance = { seed: 0, seedName, statistics: { bootstrap, permutations } };
+    const evaluation = JSON.parse(JSON.stringify({ evaluator: '@nlakit/evaluator-ceiling', rows: stored, summary, provenance })) as {
+      readonly rows: readonly { readonly cosine: number }[];
+    };
+    const found = recheck(evaluation);
+    expect(found).toMatchObject({ kind: 'ceiling', differences: [] });
+    expect(found?.checked).toBeGreaterThan(80);
+    expect(found?.notComputed.filter((path) => !/(neighbours|sameDocument)\.spaces\.\w+\.(chance|p|z)$|trainingRows/.test(path))).toEqual([]);
+    const [first, ...others] = evaluation.rows;
+    const changed = recheck({ ...evaluation, rows: [{ ...first, cosine: (first?.cosine ?? 0) + 1e-6 }, ...others] });
+    expect(changed?.differences.map(({ path }) => path)).toContain('cosine.value');
   });
 
   it('can be recomputed from the stored rows', async () => {

@@ -1,9 +1,9 @@
 import { describeConformance } from '@nlakit/conformance/vitest';
-import { recomputeSummary, type StoredEvaluation } from './__fixtures__/recompute-summary.js';
+import { recomputeH5, type StoredH5 } from '@nlakit/recheck';
 import { plugin } from './index.js';
 
 describeConformance(plugin, {
   options: { maxNewTokens: 12, bootstrap: 100, permutations: 100 },
   badOptions: [{ rows: 0 }, { dialect: 'other' }],
-  recompute: (stored) => recomputeSummary(stored as unknown as StoredEvaluation),
+  recompute: (stored) => recomputeH5(stored as unknown as StoredH5),
 });

@@ -3,6 +3,7 @@ import { finalState, type Logger, type Model, type NamedTensors, type NlaRow, ty
 import { mean } from '@nlakit/metrics';
 import type { Explanation } from '@nlakit/nla';
 import { tf } from '@nlakit/ops';
+import { recheck } from '@nlakit/recheck';
 import { createSeedStreams } from '@nlakit/run';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -219,6 +220,22 @@ describe('explanations from which the vector can be read', () => {
     expect([...named].filter((figure) => headline[figure] === undefined)).toEqual([]);
     expect(headline).toMatchObject({ n: 40, saved: summary.saved['SHUFFLED']?.value });
     expect(summary.cosine.value).toBeCloseTo(1, 6);
+  });
+
+  it('gives a summary whose numbers come out of the stored rows again', async () => {
+    const { summary, stored } = await run((index) => `row ${index - (index % 3)}`);
+    const { seedName, bootstrap, permutations } = options;
+    const provenance = { seed: 0, seedName, statistics: { bootstrap, permutations } };
+    const evaluation = JSON.parse(JSON.stringify({ evaluator: '@nlakit/evaluator-patching', rows: stored, summary, provenance })) as {
+      readonly rows: readonly { readonly cosine: number }[];
+    };
+    const found = recheck(evaluation);
+    expect(found).toMatchObject({ kind: 'patching', differences: [] });
+    expect(found?.checked).toBeGreaterThan(60);
+    expect(found?.notComputed.filter((path) => !/^leftOut\./.test(path))).toEqual([]);
+    const [first, ...others] = evaluation.rows;
+    const changed = recheck({ ...evaluation, rows: [{ ...first, cosine: (first?.cosine ?? 0) + 1e-6 }, ...others] });
+    expect(changed?.differences.map(({ path }) => path)).toContain('cosine.value');
   });
 
   it('can be recomputed from the stored rows, and each row from its text', async () => {

@@ -1,6 +1,7 @@
 import type { Logger, NlaRow } from '@nlakit/core';
 import { constantBaselines, cosine, mean } from '@nlakit/metrics';
 import type { Explanation } from '@nlakit/nla';
+import { recheck } from '@nlakit/recheck';
 import { createSeedStreams } from '@nlakit/run';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -166,6 +167,22 @@ describe('an AV that says what its row is about', () => {
     expect(dropped?.ofEmpty).toBeLessThan(1);
     expect(Object.keys(dropped?.parts ?? {})).toEqual(['colour', 'thing']);
     expect(dropped?.parts['thing']?.n).toBe(60);
+  });
+
+  it('gives a summary whose numbers come out of the stored rows again', async () => {
+    const { summary, stored } = await run();
+    const { seedName, bootstrap, permutations } = options;
+    const provenance = { seed: 0, seedName, statistics: { bootstrap, permutations } };
+    const evaluation = JSON.parse(JSON.stringify({ evaluator: '@nlakit/evaluator-retrieval', rows: stored, summary, provenance })) as {
+      readonly rows: readonly { readonly cosine: number }[];
+    };
+    const found = recheck(evaluation);
+    expect(found).toMatchObject({ kind: 'retrieval', differences: [] });
+    expect(found?.checked).toBeGreaterThan(150);
+    expect(found?.notComputed.filter((path) => !/^tables\.(text|gold)\/.*\.(chance|p|z)$|adjustedP$|distinct[12]$|selfSimilarity|bigramJaccard|prefixes60In30|^(topK|documentTopK|rho)$/.test(path))).toEqual([]);
+    const [first, ...others] = evaluation.rows;
+    const changed = recheck({ ...evaluation, rows: [{ ...first, cosine: (first?.cosine ?? 0) + 1e-6 }, ...others] });
+    expect(changed?.differences.map(({ path }) => path)).toContain('cosine.value');
   });
 
   it('can be recomputed from the stored rows', async () => {

@@ -99,6 +99,16 @@ describe('nla experiment', () => {
     expect(await run()).toMatchObject({ code: 0 });
     expect(journal.done).toEqual([]);
     expect(await result()).toEqual(before);
+    // The effects come out of the rows a second time, computed by a program of its own; a changed row shows.
+    const kept = 'runs/more-steps/result/experiment.json';
+    expect(await nla(['recheck', 'runs'])).toMatchObject({ code: 0, json: { ok: true, files: [{ file: kept, kind: 'experiment', notComputed: [] }] } });
+    const text = await readFile(join(place, kept), 'utf8');
+    await writeFile(join(place, 'changed.json'), text.replace(/("two":\{"2":\[)[^\]]*/, '$10.9'));
+    const changed = await nla(['recheck', 'changed.json']);
+    expect(changed).toMatchObject({ code: 1, json: { ok: false } });
+    expect(JSON.stringify(changed.json['files'])).toContain('effects.trend.factor.value');
+    expect(await nla(['recheck', 'e.yaml'])).toMatchObject({ code: 2, json: { error: { code: 'E_RECHECK' } } });
+    expect(await nla(['recheck', 'nowhere'])).toMatchObject({ code: 2, json: { error: { code: 'E_USAGE' } } });
     expect(await readdir(join(place, 'runs/more-steps/result/figures'))).toEqual(['arms.png', 'arms.svg', 'factor.png', 'factor.svg']);
   });
 

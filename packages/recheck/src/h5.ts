@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
+import { average, deviation, effect, middle, quantileAt, resampled as drawn, scored, stepDown as adjusted, uniformStream } from './statistics.js';
 
 /**
- * The summary of an H5 evaluation from its stored rows, written a second time and on its own: nothing of nlakit is imported. From the rest
+ * The summary of an H5 evaluation from its stored rows. From the rest
  * of the evaluation it takes what the rows cannot know: baselines and threshold, seed and numbers of draws, form and swaps.
  */
-export function recomputeSummary(evaluation: StoredEvaluation): Record<string, unknown> {
+export function recomputeH5(evaluation: StoredH5): Record<string, unknown> {
   const { rows, provenance } = evaluation;
   const { baselines, threshold } = evaluation.summary;
   const draws = provenance.statistics;
@@ -12,48 +12,14 @@ export function recomputeSummary(evaluation: StoredEvaluation): Record<string, u
   const form = new RegExp(`^${provenance.form.split('.').join('\\.').replace(/\{(\w+)\}/g, '(?<$1>.*?)')}$`, 's');
   const fieldsOf = (text: string | null) => form.exec(text ?? '')?.groups;
 
-  const resampled = (values: readonly number[], documents: readonly string[], uniform: () => number) => {
-    const groups = grouped(values, documents);
-    const replicates: number[] = [];
-    for (let time = 0; time < draws.bootstrap; time++) {
-      const drawn = groups.map(() => groups[Math.floor(uniform() * groups.length)] ?? []).flat();
-      replicates.push(average(drawn));
-    }
-    const own = average(values);
-    const jackknife = groups.map((_, left) => average(groups.filter((_group, index) => index !== left).flat()));
-    replicates.sort((a, b) => a - b);
-    return {
-      value: own,
-      low: quantileAt(replicates, 0.025),
-      high: quantileAt(replicates, 0.975),
-      bca: accelerated(replicates, own, jackknife),
-    };
-  };
+  const resampled = (values: readonly number[], documents: readonly string[], uniform: () => number) =>
+    drawn(values, documents, uniform, draws.bootstrap);
   const difference = (first: string, second: string) => {
     const both = rows.filter((row) => typeof row.cosines[first] === 'number' && typeof row.cosines[second] === 'number');
     const values = both.map((row) => (row.cosines[first] ?? NaN) - (row.cosines[second] ?? NaN));
     const documents = both.map((row) => row.documentId);
     const uniform = uniformStream(`${draws.seed}|${draws.seedName}.difference.${first}.${second}`);
-    const interval = resampled(values, documents, uniform);
-    const sums = grouped(values, documents).map((group) => group.reduce((a, b) => a + b, 0));
-    const exact = 2 ** sums.length <= draws.permutations;
-    const observed = Math.abs(sums.reduce((a, b) => a + b, 0)) - 1e-12 * sums.reduce((a, b) => a + Math.abs(b), 0);
-    let hits = exact ? 0 : 1;
-    const times = exact ? 2 ** sums.length : draws.permutations;
-    for (let time = 0; time < times; time++) {
-      const total = sums.reduce((a, b, index) => a + ((exact ? Math.floor(time / 2 ** index) % 2 === 1 : uniform() < 0.5) ? -b : b), 0);
-      if (Math.abs(total) >= observed) hits++;
-    }
-    const sd = deviation(values);
-    const centre = average(values);
-    return {
-      ...interval,
-      n: values.length,
-      sd,
-      p: hits / (exact ? times : times + 1),
-      exact,
-      dZ: centre === 0 ? 0 : sd < 1e-14 ? null : centre / sd,
-    };
+    return effect(values, documents, uniform, draws);
   };
   const explained = (values: readonly number[], error: number) => 1 - average(values.map((value) => 2 - 2 * value)) / error;
   const conditions = Object.fromEntries(
@@ -70,10 +36,7 @@ export function recomputeSummary(evaluation: StoredEvaluation): Record<string, u
             some.map((row) => row.documentId),
             uniform,
           ),
-          median: quantileAt(
-            values.slice().sort((a, b) => a - b),
-            0.5,
-          ),
+          median: middle(values),
           sd: deviation(values),
           fveNrm: explained(values, 1 - baselines.rho ** 2),
           fveMeannorm: explained(values, 2 - 2 * baselines.rho),
@@ -158,7 +121,7 @@ export function recomputeSummary(evaluation: StoredEvaluation): Record<string, u
 }
 
 /** What is read of a stored evaluation. */
-export interface StoredEvaluation {
+export interface StoredH5 {
   readonly rows: readonly Row[];
   readonly summary: {
     readonly baselines: { readonly rho: number; readonly n: number; readonly sourceHash: string };
@@ -226,97 +189,6 @@ function stepDown(differences: Readonly<Record<string, { readonly p: number } | 
     const p = differences[name]?.p;
     return p === undefined ? [] : [{ name, p }];
   });
-  // Each adjusted p is the largest of (tests with a p at least as large) x p over the p values up to it.
-  return Object.fromEntries(
-    tested.map(({ name, p }) => [
-      name,
-      {
-        p,
-        pHolm: Math.min(
-          1,
-          Math.max(...tested.filter((other) => other.p <= p).map((other) => tested.filter(({ p: third }) => third >= other.p).length * other.p)),
-        ),
-      },
-    ]),
-  );
-}
-
-function grouped(values: readonly number[], labels: readonly string[]): number[][] {
-  return [...new Set(labels)].map((label) => values.filter((_, index) => labels[index] === label));
-}
-
-function average(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function deviation(values: readonly number[]): number {
-  const centre = average(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - centre) * (value - centre), 0) / (values.length - 1));
-}
-
-function quantileAt(sorted: readonly number[], probability: number): number {
-  const place = probability * (sorted.length - 1);
-  const [low = NaN, high = low] = sorted.slice(Math.floor(place), Math.floor(place) + 2);
-  return low * (1 - (place - Math.floor(place))) + high * (place - Math.floor(place));
-}
-
-function accelerated(replicates: readonly number[], own: number, jackknife: readonly number[]) {
-  const slack = 1e-12 * Math.abs(own);
-  const below = replicates.filter((value) => value < own - slack).length;
-  const level = replicates.filter((value) => Math.abs(value - own) <= slack).length;
-  const count = replicates.length;
-  const z0 = normalAt(Math.max(0.5, Math.min(count - 0.5, below + level / 2)) / count);
-  const centre = average(jackknife);
-  const squares = jackknife.reduce((sum, value) => sum + (centre - value) ** 2, 0);
-  const a = squares === 0 ? 0 : jackknife.reduce((sum, value) => sum + (centre - value) ** 3, 0) / 6 / squares ** 1.5;
-  const end = (z: number) => quantileAt(replicates, normalBelow(z0 + (z0 + z) / (1 - a * (z0 + z))));
-  return { low: end(normalAt(0.025)), high: end(normalAt(0.975)) };
-}
-
-/** Normal distribution function by its Taylor series about 0. */
-function normalBelow(x: number): number {
-  let [term, sum] = [x, x];
-  for (let k = 1; k < 200; k++) {
-    term *= (x * x) / (2 * k + 1);
-    sum += term;
-  }
-  return 0.5 + (sum * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
-}
-
-function normalAt(probability: number): number {
-  let [low, high] = [-8, 8];
-  for (let halving = 0; halving < 100; halving++) {
-    const middle = (low + high) / 2;
-    if (normalBelow(middle) < probability) low = middle;
-    else high = middle;
-  }
-  return (low + high) / 2;
-}
-
-function scored(hits: number, trials: number) {
-  const z = normalAt(0.975);
-  const share = hits / trials;
-  const half = (z * Math.sqrt(trials * share * (1 - share) + (z * z) / 4)) / (trials + z * z);
-  const centre = (hits + (z * z) / 2) / (trials + z * z);
-  return { value: share, low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
-}
-
-/** xoshiro128** (Blackman and Vigna 2018), seeded with the first 16 bytes of sha256; 53 bits of two outputs for one uniform number. */
-function uniformStream(name: string): () => number {
-  const words = new Uint32Array(4);
-  const digest = createHash('sha256').update(name).digest();
-  for (let index = 0; index < 4; index++) words[index] = digest.readUInt32LE(4 * index);
-  const rotate = (value: number, bits: number) => ((value << bits) | (value >>> (32 - bits))) >>> 0;
-  const next = () => {
-    const [s0 = 0, s1 = 0, s2 = 0, s3 = 0] = words;
-    const result = Math.imul(rotate(Math.imul(s1, 5) >>> 0, 7), 9) >>> 0;
-    words[2] = s2 ^ s0;
-    words[3] = s3 ^ s1;
-    words[1] = s1 ^ s2 ^ s0;
-    words[0] = s0 ^ s3 ^ s1;
-    words[2] = s2 ^ s0 ^ (s1 << 9);
-    words[3] = rotate((s3 ^ s1) >>> 0, 11);
-    return result;
-  };
-  return () => ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) / 2 ** 53;
+  const ps = adjusted(tested.map(({ p }) => p));
+  return Object.fromEntries(tested.map(({ name, p }, index) => [name, { p, pHolm: ps[index] }]));
 }
