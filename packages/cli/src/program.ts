@@ -101,7 +101,21 @@ export function createProgram(io: CliIo, json: boolean, action: HandlerOf): Comm
     .option('--steps <list>', 'steps to measure: 50,100')
     .action(action(async () => (await import('./commands/eval.js')).evaluate));
   common(
-    program.command('recheck <path>').description('compute stored summaries from their rows again: an evaluation, an experiment, or a folder'),
+    program
+      .command('sweep-layers <config>')
+      .description('what the residual stream behind every block holds, in one pass over texts; before K is chosen'),
+  )
+    .option('--texts <file.jsonl>', 'texts to read: { "text", "document"?, "fields"? } on every line (default: those of the dataset)')
+    .option('--label <field>', 'field that a probe is asked for (default: the one with the fewest values)')
+    .option('--rows <n>', 'texts', '400')
+    .option('--positions <n>', 'positions drawn in each text besides the last', '2')
+    .option('--permutations <n>', 'draws of the permutation tests', '1000')
+    .option('--out <folder>', 'write table, figure and sweep-layers.json there')
+    .action(action(async () => (await import('./commands/sweep-layers.js')).sweepLayers));
+  common(
+    program
+      .command('recheck <path>')
+      .description('compute stored summaries from their rows again: an evaluation, an experiment, or a folder'),
   ).action(action(async () => (await import('./commands/recheck.js')).recheck));
   common(
     program

@@ -4,7 +4,8 @@ import type { ExperimentResult } from './experiment-result.js';
 
 /** The figures of an experiment by file name: what each arm and each comparison came to, and the trends there are. */
 export function experimentFigures(result: ExperimentResult) {
-  const { effects, arms, primary, name, figure, factor } = result;
+  const { effects, arms, primary, name, factor } = result;
+  const figure = result.figure.replaceAll('cosines.', '').replace(' - ', ' − ');
   const [means, differences] = ['mean.', 'difference.'].map((prefix) => effects.filter((effect) => effect.name.startsWith(prefix)));
   const labelOf = (id: string) => arms.find((arm) => arm.id === id)?.label ?? id;
   const point = (effect: (typeof effects)[number], label: string, group: string): EffectPoint => ({
@@ -24,22 +25,22 @@ export function experimentFigures(result: ExperimentResult) {
       : undefined;
   const subtitle = [
     'whiskers: 95 % intervals over documents; ticks: single seeds',
-    `stated beforehand: ${primary.effect} ${primary.atLeast === undefined ? 'at most' : 'at least'} ${limit}. ${primary.verdict}`,
+    `stated beforehand: ${primary.effect} ${primary.atLeast === undefined ? 'at most' : 'at least'} ${limit}${primary.per === 1 ? '' : ` per ${primary.per}`}: ${primary.verdict}`,
   ];
-  const found = [
-    {
-      name: 'arms',
-      spec: effectsFigure(
-        [
-          ...(means ?? []).map((effect) => point(effect, labelOf(effect.name.slice('mean.'.length)), groups.means)),
-          ...(differences ?? []).map((effect) =>
-            point(effect, effect.name.slice('difference.'.length).replace('.', ' − '), groups.differences),
-          ),
-        ],
-        { title: name, subtitle, unit: figure, ...(group === undefined ? {} : { threshold: { value: limit, group } }) },
-      ),
-    },
-  ];
+  const armsFigure = {
+    name: 'arms',
+    spec: effectsFigure(
+      [
+        ...(means ?? []).map((effect) => point(effect, labelOf(effect.name.slice('mean.'.length)), groups.means)),
+        ...(differences ?? []).map((effect) =>
+          point(effect, effect.name.slice('difference.'.length).replace('.', ' − '), groups.differences),
+        ),
+      ],
+      { title: name, subtitle, unit: figure, ...(group === undefined ? {} : { threshold: { value: limit, group } }) },
+    ),
+  };
+  // A single arm has nothing beside it; its steps say more.
+  const found = arms.length === 1 && effects.some((effect) => effect.name.startsWith('trend.')) ? [] : [armsFigure];
   const trend = effects.find((effect) => effect.name === 'trend.factor');
   if (trend !== undefined && factor !== undefined) {
     const points = arms.flatMap(({ id, x }) => {
@@ -63,7 +64,7 @@ export function experimentFigures(result: ExperimentResult) {
             ),
           },
         ],
-        { title: name, subtitle: [subtitle[0] ?? ''], axis },
+        { title: name, subtitle: [subtitle[1] ?? '', 'whiskers: 95 % intervals over documents'], axis },
       ),
     });
   }
@@ -81,7 +82,11 @@ export function experimentFigures(result: ExperimentResult) {
   if (panels.length > 0) {
     found.push({
       name: 'steps',
-      spec: profileFigure(panels, { title: name, subtitle: ['dots: means; dashed: line fitted row by row'], axis: 'AV training step' }),
+      spec: profileFigure(panels, {
+        title: name,
+        subtitle: ['dots: means with 95 % intervals over documents', 'dashed: line fitted row by row'],
+        axis: 'AV training step',
+      }),
     });
   }
   return found;

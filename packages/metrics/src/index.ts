@@ -22,3 +22,9 @@ export type { LabelledRows, LinearClassifier, LogisticRegressionOptions } from '
 export { permutationNull } from './permutation-null.js';
 export type { PermutationNull } from './permutation-null.js';
 export { documentPermutation } from './document-permutation.js';
+export { documentFolds } from './document-folds.js';
+export { probeFolds, probeTransfer } from './linear-probe.js';
+export type { Labels, ProbeOptions } from './linear-probe.js';
+export { nearestRows, sharedLabel } from './nearest-rows.js';
+export type { Space } from './nearest-rows.js';
+export { siblingLabels } from './sibling-labels.js';

@@ -12,6 +12,7 @@ export * from './read-activations.js';
 export * from './read-model-sidecar.js';
 export * from './reconstructor.js';
 export * from './round-trip.js';
+export * from './sweep-layers.js';
 export * from './value-head.js';
 export * from './verbalizer.js';
 export * from './with-adapter.js';

@@ -11,7 +11,10 @@ for (const file of process.argv.slice(2)) {
     continue;
   }
   const { kind, rows, checked, differences, notComputed } = found;
-  process.stdout.write(`${file}: ${kind}, ${rows} rows, ${checked} values, ${differences.length} differ, ${notComputed.length} not in the rows\n`);
-  for (const { path, stored, computed } of differences) process.stdout.write(`  ${path}: ${JSON.stringify(stored)}, computed ${JSON.stringify(computed)}\n`);
+  process.stdout.write(
+    `${file}: ${kind}, ${rows} rows, ${checked} values, ${differences.length} differ, ${notComputed.length} not in the rows\n`,
+  );
+  for (const { path, stored, computed } of differences)
+    process.stdout.write(`  ${path}: ${JSON.stringify(stored)}, computed ${JSON.stringify(computed)}\n`);
   if (differences.length > 0) process.exitCode = 1;
 }

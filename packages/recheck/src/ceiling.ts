@@ -100,7 +100,8 @@ export function recomputeCeiling({ rows, summary, provenance }: StoredCeiling) {
     const labels = counted.map((index) => documents[index] ?? '');
     const permuted = orders.map((order) => order.filter((row) => all[row]?.class != null).map((row) => all[row]?.class ?? ''));
     const predictions = (way: 'transfer' | 'refit', space: string) => counted.map((index) => all[index]?.[way][space] ?? null);
-    const right = (found: readonly (string | null)[], wanted: readonly string[]) => found.map((name, row) => (name === wanted[row] ? 1 : 0));
+    const right = (found: readonly (string | null)[], wanted: readonly string[]) =>
+      found.map((name, row) => (name === wanted[row] ? 1 : 0));
     const probe = (way: 'transfer' | 'refit') => {
       const names = Object.keys(all[0]?.[way] ?? {});
       return decoding(

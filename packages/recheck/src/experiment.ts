@@ -7,7 +7,12 @@ export interface StoredExperiment {
     readonly documentId: string;
     readonly values: Readonly<Record<string, Readonly<Record<string, readonly (number | null)[]>>>>;
   }[];
-  readonly arms: readonly { readonly id: string; readonly x: number | null; readonly steps: readonly number[]; readonly runs: readonly { readonly seed: number }[] }[];
+  readonly arms: readonly {
+    readonly id: string;
+    readonly x: number | null;
+    readonly steps: readonly number[];
+    readonly runs: readonly { readonly seed: number }[];
+  }[];
   readonly factor?: { readonly scale?: string };
   readonly reference: string;
   readonly effects: readonly { readonly name: string }[];
@@ -49,7 +54,9 @@ export function recomputeExperiment(stored: StoredExperiment) {
   const effects = stored.effects.map(({ name }) => {
     const { points, weights, places = [] } = pointsOf(name);
     const cells = rows.map(({ values }) => points.map(([arm, step]) => values[arm]?.[String(step)] ?? []));
-    const whole = rows.flatMap((_, row) => ((cells[row] ?? []).every((runs) => runs.length > 0 && runs.every((value) => value !== null)) ? [row] : []));
+    const whole = rows.flatMap((_, row) =>
+      (cells[row] ?? []).every((runs) => runs.length > 0 && runs.every((value) => value !== null)) ? [row] : [],
+    );
     const contribution = (row: number, run?: number) =>
       (cells[row] ?? []).reduce((sum, runs, place) => {
         const some = (run === undefined || runs.length === 1 ? runs : runs.slice(run, run + 1)).filter((value) => value !== null);
@@ -109,7 +116,9 @@ export function recomputeExperiment(stored: StoredExperiment) {
       ...(own !== undefined && 'bySeed' in own && own.bySeed !== undefined
         ? {
             seeds: {
-              on: own.bySeed.filter(({ value }) => (primary.atLeast === undefined ? per(value) <= (primary.atMost ?? NaN) : per(value) >= primary.atLeast)).length,
+              on: own.bySeed.filter(({ value }) =>
+                primary.atLeast === undefined ? per(value) <= (primary.atMost ?? NaN) : per(value) >= primary.atLeast,
+              ).length,
               of: own.bySeed.length,
             },
           }

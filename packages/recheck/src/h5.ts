@@ -1,4 +1,14 @@
-import { average, deviation, effect, middle, quantileAt, resampled as drawn, scored, stepDown as adjusted, uniformStream } from './statistics.js';
+import {
+  average,
+  deviation,
+  effect,
+  middle,
+  quantileAt,
+  resampled as drawn,
+  scored,
+  stepDown as adjusted,
+  uniformStream,
+} from './statistics.js';
 
 /**
  * The summary of an H5 evaluation from its stored rows. From the rest
@@ -9,7 +19,13 @@ export function recomputeH5(evaluation: StoredH5): Record<string, unknown> {
   const { baselines, threshold } = evaluation.summary;
   const draws = provenance.statistics;
   const names = Object.keys(rows[0]?.cosines ?? {});
-  const form = new RegExp(`^${provenance.form.split('.').join('\\.').replace(/\{(\w+)\}/g, '(?<$1>.*?)')}$`, 's');
+  const form = new RegExp(
+    `^${provenance.form
+      .split('.')
+      .join('\\.')
+      .replace(/\{(\w+)\}/g, '(?<$1>.*?)')}$`,
+    's',
+  );
   const fieldsOf = (text: string | null) => form.exec(text ?? '')?.groups;
 
   const resampled = (values: readonly number[], documents: readonly string[], uniform: () => number) =>
@@ -66,7 +82,12 @@ export function recomputeH5(evaluation: StoredH5): Record<string, unknown> {
   return {
     n: rows.length,
     documents: new Set(rows.map((row) => row.documentId)).size,
-    baselines: { ...baselines, rawvar: 1 - baselines.rho ** 2, meannorm: 2 - 2 * baselines.rho, constantFveNrm: 1 - 2 / (1 + baselines.rho) },
+    baselines: {
+      ...baselines,
+      rawvar: 1 - baselines.rho ** 2,
+      meannorm: 2 - 2 * baselines.rho,
+      constantFveNrm: 1 - 2 / (1 + baselines.rho),
+    },
     threshold,
     conditions,
     differences,

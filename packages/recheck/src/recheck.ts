@@ -30,7 +30,11 @@ export function recheck(stored: unknown): Recheck | undefined {
     const { effects, primary } = recomputeExperiment(stored as unknown as StoredExperiment);
     const given = stored as unknown as { readonly effects: readonly { readonly name: string }[]; readonly primary: unknown };
     const byName = (list: readonly { readonly name: string }[]) => Object.fromEntries(list.map((one) => [one.name, one]));
-    return { kind: 'experiment', rows, ...compareSummaries({ effects: byName(given.effects), primary: given.primary }, { effects: byName(effects), primary }) };
+    return {
+      kind: 'experiment',
+      rows,
+      ...compareSummaries({ effects: byName(given.effects), primary: given.primary }, { effects: byName(effects), primary }),
+    };
   }
   if (!('evaluator' in stored) || typeof stored.evaluator !== 'string' || !('summary' in stored)) return undefined;
   const kind = stored.evaluator.replace(/^.*evaluator-/, '');

@@ -42,7 +42,12 @@ export function recomputeRetrieval({ rows, summary, provenance }: StoredRetrieva
   const tables: Record<string, unknown> = {};
   for (const name of Object.keys(rows[0]?.retrieval ?? {})) {
     const similarity = rows.map((row) => row.similarities[name]);
-    tables[name] = { statistics: table(name, similarity.every((values) => values !== undefined) ? (similarity as readonly (readonly number[])[]) : undefined) };
+    tables[name] = {
+      statistics: table(
+        name,
+        similarity.every((values) => values !== undefined) ? (similarity as readonly (readonly number[])[]) : undefined,
+      ),
+    };
   }
 
   function table(name: string, similarity: readonly (readonly number[])[] | undefined) {

@@ -35,7 +35,9 @@ export function average(values: readonly number[]): number {
 
 export function deviation(values: readonly number[]): number {
   const centre = average(values);
-  return values.length === 1 ? 0 : Math.sqrt(values.reduce((sum, value) => sum + (value - centre) * (value - centre), 0) / (values.length - 1));
+  return values.length === 1
+    ? 0
+    : Math.sqrt(values.reduce((sum, value) => sum + (value - centre) * (value - centre), 0) / (values.length - 1));
 }
 
 /** Linear interpolation between order statistics. */
@@ -70,9 +72,15 @@ export function resampledStatistic(
     replicates.push(statistic(groups.map(() => groups[Math.floor(uniform() * groups.length)] ?? []).flat()));
   }
   const own = statistic(labels.map((_, row) => row));
-  const jackknife = groups.length === 1 ? [own] : groups.map((_, left) => statistic(groups.filter((_group, index) => index !== left).flat()));
+  const jackknife =
+    groups.length === 1 ? [own] : groups.map((_, left) => statistic(groups.filter((_group, index) => index !== left).flat()));
   replicates.sort((a, b) => a - b);
-  return { value: own, low: quantileAt(replicates, 0.025), high: quantileAt(replicates, 0.975), bca: accelerated(replicates, own, jackknife) };
+  return {
+    value: own,
+    low: quantileAt(replicates, 0.025),
+    high: quantileAt(replicates, 0.975),
+    bca: accelerated(replicates, own, jackknife),
+  };
 }
 
 /** The mean with its intervals. */

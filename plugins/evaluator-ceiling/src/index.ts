@@ -7,4 +7,4 @@ export type { CeilingMeasurement, MeasureCeilingParts, MeasuredField, Prediction
 export { headlineColumns, headlineOf, summarizeCeiling } from './summary.js';
 export type { Accuracy, CeilingSummary, DecodingSummary, FieldSummary } from './summary.js';
 export { SPACE_MEANINGS, SPACES } from './spaces.js';
-export type { Space, SpaceName } from './spaces.js';
+export type { SpaceName } from './spaces.js';

@@ -1,12 +1,20 @@
 import type { EvaluateContext, JsonValue, NlaRow } from '@nlakit/core';
-import { cosine, derangement, norm } from '@nlakit/metrics';
+import {
+  cosine,
+  derangement,
+  documentFolds,
+  nearestRows,
+  norm,
+  probeFolds,
+  probeTransfer,
+  sharedLabel,
+  siblingLabels,
+  type Space,
+} from '@nlakit/metrics';
 import { explainRows, reconstructTexts, storedExplanation, type EvaluationParts, type ExplainedRow } from '@nlakit/nla/evaluation';
 import { chooseClasses, type FieldClasses } from './choose-classes.js';
-import { documentFolds } from './folds.js';
-import { nearestRows, sharedLabel } from './nearest-rows.js';
 import type { CeilingOptions } from './options.js';
-import { probeFolds, probeTransfer } from './probe.js';
-import { SPACES, type Space, type SpaceName } from './spaces.js';
+import { SPACES, type SpaceName } from './spaces.js';
 
 /** What a probe says of every row, by space; -1 where it was not asked. */
 export type Predictions = Readonly<Partial<Record<SpaceName, Int32Array>>>;
@@ -124,7 +132,7 @@ function unit(vector: Float32Array): Float32Array {
 /** The measured rows as they are stored: texts in full, classes by name. */
 export function storedRows(measurement: CeilingMeasurement): Readonly<Record<string, JsonValue>>[] {
   const { rows, cosines, partners, fields, nearest, nearestElsewhere } = measurement;
-  const documents = documentNumbers(rows);
+  const siblings = siblingLabels(rows.map(({ row }) => row.documentId));
   const named = ({ classes }: MeasuredField, predictions: Predictions, row: number) =>
     Object.fromEntries(Object.entries(predictions).map(([space, found]) => [space, classes[found[row] ?? -1] ?? null]));
   const shares = (lists: CeilingMeasurement['nearest'], labels: Int32Array, row: number) =>
@@ -151,21 +159,6 @@ export function storedRows(measurement: CeilingMeasurement): Readonly<Record<str
       ]),
     ),
     /** Share of the nearest rows that are of the own document; null where it has no other row. */
-    sameDocument: shares(nearest, siblingDocuments(documents), index),
+    sameDocument: shares(nearest, siblings, index),
   }));
-}
-
-/** The number of each row's document. */
-export function documentNumbers(rows: readonly ExplainedRow[]): Int32Array {
-  const numbers = new Map<string, number>();
-  return Int32Array.from(rows, ({ row }) => {
-    const number = numbers.get(row.documentId) ?? numbers.size;
-    numbers.set(row.documentId, number);
-    return number;
-  });
-}
-
-/** As it was, but -1 for documents of one row: nothing can be found of these. */
-export function siblingDocuments(documents: Int32Array): Int32Array {
-  return documents.map((document) => (documents.filter((other) => other === document).length > 1 ? document : -1));
 }

@@ -11,6 +11,3 @@ export const SPACE_MEANINGS: Readonly<Record<SpaceName, string>> = {
   GOLD: 'reconstructions from the labels',
   SHUFFLED: 'reconstructions from the AV’s explanations of other documents',
 };
-
-/** One vector `[dModel]` of length 1 for every row. Directions alone are compared, since reconstructions have no length of meaning. */
-export type Space = readonly Float32Array[];

@@ -1,8 +1,16 @@
 import type { Figures, HeadlineColumn, JsonValue, SeedStreams } from '@nlakit/core';
-import { bootstrapMean, bootstrapStatistic, documentPermutation, mean, pairedEffect, permutationNull } from '@nlakit/metrics';
+import {
+  bootstrapMean,
+  bootstrapStatistic,
+  documentPermutation,
+  mean,
+  pairedEffect,
+  permutationNull,
+  sharedLabel,
+  siblingLabels,
+} from '@nlakit/metrics';
 import { storedEffect, type StoredEffect } from '@nlakit/nla/evaluation';
-import { documentNumbers, siblingDocuments, type CeilingMeasurement, type MeasuredField, type Predictions } from './measure-ceiling.js';
-import { sharedLabel } from './nearest-rows.js';
+import type { CeilingMeasurement, MeasuredField, Predictions } from './measure-ceiling.js';
 import type { CeilingOptions } from './options.js';
 import { SPACE_MEANINGS, type SpaceName } from './spaces.js';
 
@@ -122,7 +130,7 @@ export function summarizeCeiling(measurement: CeilingMeasurement, options: Ceili
     neighbours: decoding(field.labels, byDocument, neighbouring(nearestElsewhere)),
   });
 
-  const siblings = siblingDocuments(documentNumbers(rows));
+  const siblings = siblingLabels(documents);
   const singles = rows.map(({ row }) => row.id);
   const { value, low, high } = bootstrapMean(cosines, { random, resamples: options.bootstrap, clusters: documents });
   return {

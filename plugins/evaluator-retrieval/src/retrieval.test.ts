@@ -179,7 +179,14 @@ describe('an AV that says what its row is about', () => {
     const found = recheck(evaluation);
     expect(found).toMatchObject({ kind: 'retrieval', differences: [] });
     expect(found?.checked).toBeGreaterThan(150);
-    expect(found?.notComputed.filter((path) => !/^tables\.(text|gold)\/.*\.(chance|p|z)$|adjustedP$|distinct[12]$|selfSimilarity|bigramJaccard|prefixes60In30|^(topK|documentTopK|rho)$/.test(path))).toEqual([]);
+    expect(
+      found?.notComputed.filter(
+        (path) =>
+          !/^tables\.(text|gold)\/.*\.(chance|p|z)$|adjustedP$|distinct[12]$|selfSimilarity|bigramJaccard|prefixes60In30|^(topK|documentTopK|rho)$/.test(
+            path,
+          ),
+      ),
+    ).toEqual([]);
     const [first, ...others] = evaluation.rows;
     const changed = recheck({ ...evaluation, rows: [{ ...first, cosine: (first?.cosine ?? 0) + 1e-6 }, ...others] });
     expect(changed?.differences.map(({ path }) => path)).toContain('cosine.value');

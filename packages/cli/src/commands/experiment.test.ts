@@ -101,7 +101,10 @@ describe('nla experiment', () => {
     expect(await result()).toEqual(before);
     // The effects come out of the rows a second time, computed by a program of its own; a changed row shows.
     const kept = 'runs/more-steps/result/experiment.json';
-    expect(await nla(['recheck', 'runs'])).toMatchObject({ code: 0, json: { ok: true, files: [{ file: kept, kind: 'experiment', notComputed: [] }] } });
+    expect(await nla(['recheck', 'runs'])).toMatchObject({
+      code: 0,
+      json: { ok: true, files: [{ file: kept, kind: 'experiment', notComputed: [] }] },
+    });
     const text = await readFile(join(place, kept), 'utf8');
     await writeFile(join(place, 'changed.json'), text.replace(/("two":\{"2":\[)[^\]]*/, '$10.9'));
     const changed = await nla(['recheck', 'changed.json']);

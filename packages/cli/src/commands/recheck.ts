@@ -16,7 +16,8 @@ export async function recheck(context: CommandContext, _options: unknown, path =
     const result = recheckResult(await readJson(file));
     if (result !== undefined) found.push({ file: relative(io.cwd, file), ...result });
   }
-  if (found.length === 0) throw usage('The path', path, 'an evaluation (eval/<id>/step_….json), an experiment.json, or a folder that holds some');
+  if (found.length === 0)
+    throw usage('The path', path, 'an evaluation (eval/<id>/step_….json), an experiment.json, or a folder that holds some');
   const ok = found.every(({ differences }) => differences.length === 0);
   context.print({ ok, files: found }, () =>
     [
@@ -35,7 +36,9 @@ export async function recheck(context: CommandContext, _options: unknown, path =
         2,
       ),
       ...found.flatMap(({ file, differences }) =>
-        differences.map(({ path: at, stored, computed }) => `${file}: ${at} is ${JSON.stringify(stored)}, the rows give ${JSON.stringify(computed)}`),
+        differences.map(
+          ({ path: at, stored, computed }) => `${file}: ${at} is ${JSON.stringify(stored)}, the rows give ${JSON.stringify(computed)}`,
+        ),
       ),
     ].join('\n'),
   );

@@ -62,7 +62,7 @@ export function profileFigure(
     concat: panels.map(({ title, unit, points, baseline = [], line = [], zero = false }) => ({
       title: { text: title, fontSize: 12, fontWeight: 'normal' as const },
       width: 300,
-      height: 190,
+      height: 220,
       data: { values: points.map((point) => ({ ...point })) },
       layer: [
         {

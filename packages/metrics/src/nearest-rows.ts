@@ -1,5 +1,7 @@
-import { dot } from '@nlakit/metrics';
-import type { Space } from './spaces.js';
+import { dot } from './cosine.js';
+
+/** One vector `[dModel]` of length 1 for every row: directions that are compared. */
+export type Space = readonly Float32Array[];
 
 /**
  * For every row the rows most similar to it among those for which `allowed` holds: one, or several that are equally similar (1e-9), as

@@ -1,5 +1,5 @@
-import { fitLogisticRegression } from '@nlakit/metrics';
-import type { Space } from './spaces.js';
+import { fitLogisticRegression } from './logistic-regression.js';
+import type { Space } from './nearest-rows.js';
 
 /** Class numbers of rows; -1 for a row that belongs to none. */
 export type Labels = Int32Array;
