@@ -8,13 +8,15 @@ export type Labels = Int32Array;
 export interface ProbeOptions {
   readonly classes: number;
   readonly l2: number;
+  /** Largest number of iterations of a fit; that of `fitLogisticRegression` when absent. */
+  readonly iterations?: number;
 }
 
 /** Fits a linear probe on the labelled ones of `training` and names a class for every row of each of `tests`. */
-export function probeTransfer(training: Space, labels: Labels, tests: readonly Space[], { classes, l2 }: ProbeOptions): Int32Array[] {
+export function probeTransfer(training: Space, labels: Labels, tests: readonly Space[], options: ProbeOptions): Int32Array[] {
   const labelled = rowsWith(labels, (label) => label >= 0);
   const width = training[0]?.length ?? 0;
-  const fit = fitLogisticRegression({ features: stack(training, labelled), labels: pick(labels, labelled), width }, { classes, l2 });
+  const fit = fitLogisticRegression({ features: stack(training, labelled), labels: pick(labels, labelled), width }, options);
   return tests.map((space) =>
     fit.predict(
       stack(
@@ -26,14 +28,14 @@ export function probeTransfer(training: Space, labels: Labels, tests: readonly S
 }
 
 /** Cross-validated predictions: every labelled row is named by a probe that was fitted on the other folds. -1 for unlabelled rows. */
-export function probeFolds(space: Space, labels: Labels, folds: Int32Array, { classes, l2 }: ProbeOptions): Int32Array {
+export function probeFolds(space: Space, labels: Labels, folds: Int32Array, options: ProbeOptions): Int32Array {
   const predicted = new Int32Array(space.length).fill(-1);
   const width = space[0]?.length ?? 0;
   for (const fold of new Set(folds)) {
     const inside = rowsWith(labels, (label, row) => label >= 0 && folds[row] === fold);
     const outside = rowsWith(labels, (label, row) => label >= 0 && folds[row] !== fold);
     if (inside.length === 0 || outside.length === 0) continue;
-    const fit = fitLogisticRegression({ features: stack(space, outside), labels: pick(labels, outside), width }, { classes, l2 });
+    const fit = fitLogisticRegression({ features: stack(space, outside), labels: pick(labels, outside), width }, options);
     fit.predict(stack(space, inside)).forEach((found, place) => (predicted[inside[place] ?? 0] = found));
   }
   return predicted;

@@ -236,7 +236,7 @@ function probe(
   const start = stream.state();
   const dealt = documentFolds(documents, folds, (items) => stream.shuffle(items));
   stream.restore(start);
-  return probeFolds(units, labels, dealt, { classes, l2 });
+  return probeFolds(units, labels, dealt, { classes, l2, iterations: 100 });
 }
 
 /** For every text the vectors at its last position and at the sampled ones, in this order, by layer. */
