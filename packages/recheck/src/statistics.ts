@@ -55,7 +55,7 @@ export function middle(values: readonly number[]): number {
 }
 
 /** Row numbers by label, in the order in which labels first appear. */
-export function grouped(labels: readonly string[]): number[][] {
+function grouped(labels: readonly string[]): number[][] {
   return [...new Set(labels)].map((label) => labels.flatMap((other, row) => (other === label ? [row] : [])));
 }
 
@@ -89,7 +89,7 @@ export function resampled(values: readonly number[], labels: readonly string[], 
 }
 
 /** Two-sided sign-flip test; rows of a label flip together. All assignments where there are not more than draws. */
-export function flipped(values: readonly number[], labels: readonly string[], uniform: Uniform, times: number) {
+function flipped(values: readonly number[], labels: readonly string[], uniform: Uniform, times: number) {
   const sums = grouped(labels).map((rows) => rows.reduce((sum, row) => sum + (values[row] ?? NaN), 0));
   const exact = sums.length < 31 && 2 ** sums.length <= times;
   const observed = Math.abs(sums.reduce((a, b) => a + b, 0)) - 1e-12 * sums.reduce((a, b) => a + Math.abs(b), 0);
