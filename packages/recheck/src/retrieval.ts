@@ -43,10 +43,7 @@ export function recomputeRetrieval({ rows, summary, provenance }: StoredRetrieva
   for (const name of Object.keys(rows[0]?.retrieval ?? {})) {
     const similarity = rows.map((row) => row.similarities[name]);
     tables[name] = {
-      statistics: table(
-        name,
-        similarity.every((values) => values !== undefined) ? (similarity as readonly (readonly number[])[]) : undefined,
-      ),
+      statistics: table(name, similarity.every((values) => values !== undefined) ? similarity : undefined),
     };
   }
 

@@ -4,7 +4,7 @@ import { NlaError, type Model, type NlaRow } from '@nlakit/core';
 import { SWEEP_MEASURES, SWEEP_PLACES, sweepLayers as sweep, type LayerSweep, type SweepMeasure, type SweepText } from '@nlakit/nla';
 import { createSeedStreams, machineFacts, readConfig, runDataStage, startSession, writeFileAtomically, type RunSession } from '@nlakit/run';
 import { alignColumns } from '../align-columns.js';
-import { overridesOf, runFolderOption, usage, wholeNumber, type CommandContext } from '../command-context.js';
+import { overridesOf, runFolderOption, wholeNumber, type CommandContext } from '../command-context.js';
 
 interface SweepOptions {
   readonly texts?: string;
