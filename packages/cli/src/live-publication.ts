@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { isNlaError, NlaError, type Publisher, type PublishEvent } from '@nlakit/core';
 import { buildRelease, RETRACTIONS_FILE, type OpenedRun } from '@nlakit/run';
 import { withBaseModelDocuments } from './base-model-documents.js';
@@ -49,18 +50,30 @@ export async function startLivePublication(options: LivePublicationOptions): Pro
   let underWay: Promise<void> | undefined;
   let again = false;
 
+  const publishWhole = async (attempt = 1): Promise<Extract<PublishEvent, { type: 'done' }> | undefined> => {
+    let done: Extract<PublishEvent, { type: 'done' }> | undefined;
+    try {
+      const release = await withBaseModelDocuments(await buildRelease(run, repository), run);
+      const plan = await publisher.plan(release);
+      const { checkCards } = await import('@nlakit/report');
+      await checkCards(release.files);
+      for await (const event of publisher.publish(plan, signal)) if (event.type === 'done') done = event;
+    } catch (error) {
+      // The run itself may have written its report meanwhile, so that its files changed or did not fit each other for a moment.
+      if (!isNlaError(error) || !/^E_(?:PUBLISH_FILE|LINT)/.test(error.code) || attempt === 5) throw error;
+      await wait(200 * attempt, undefined, { signal });
+      return publishWhole(attempt + 1);
+    }
+    return done;
+  };
+
   const publishNow = async (): Promise<void> => {
     const steps = await run.steps('av');
     if (steps.length === 0) return;
     const contents = await fingerprint(run);
     if (contents === published) return;
     await writeRunReport(run.folder);
-    const release = await withBaseModelDocuments(await buildRelease(run, repository), run);
-    const plan = await publisher.plan(release);
-    const { checkCards } = await import('@nlakit/report');
-    await checkCards(release.files);
-    let done: Extract<PublishEvent, { type: 'done' }> | undefined;
-    for await (const event of publisher.publish(plan, signal)) if (event.type === 'done') done = event;
+    const done = await publishWhole();
     if (done === undefined) throw new NlaError('E_PUBLISH', { message: 'The publisher ended without saying that it is done.' });
     published = contents;
     state = { destination: done.url ?? done.destination, steps, evaluations: (await run.evaluations()).length };

@@ -19,7 +19,7 @@ export interface OpenedResults {
 }
 
 /** Whether a path of a release is written by the report. */
-export function isOfReport(path: string): boolean {
+function isOfReport(path: string): boolean {
   return ['README.md', 'index.html', CARD_SOURCES_FILE, REPORT_DATA_FILE].includes(path) || path.startsWith('figures/');
 }
 

@@ -59,11 +59,13 @@ export async function writeReport(folder: string, options: ReportOptions = {}): 
     files.push(file);
   };
   const [page, ...rest] = texts;
+  // Drawn first: a publisher that reads these files meanwhile should find either the old report or the new one, as far as can be.
+  const drawn = figures.flatMap(({ name, svg }): (readonly [name: string, content: string | Uint8Array])[] => [
+    [`figures/${name}.svg`, svg],
+    [`figures/${name}.png`, renderPng(svg)],
+  ]);
   if (page !== undefined) await write(...page);
-  for (const { name, svg } of figures) {
-    await write(`figures/${name}.svg`, svg);
-    await write(`figures/${name}.png`, renderPng(svg));
-  }
+  for (const [name, content] of drawn) await write(name, content);
   await removeOldFigures(join(results.reportFolder, 'figures'), figures);
   for (const [name, content] of rest) await write(name, content);
   return { files, page: join(results.reportFolder, 'index.html') };
