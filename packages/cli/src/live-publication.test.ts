@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -80,6 +80,7 @@ describe('publishing while training', () => {
     expect(pathsOf('owner/whole')).toEqual(expect.arrayContaining([2, 4, 5].map(stepFile)));
     const card = hub.repository('owner/whole').resolve('main')?.files.get('README.md')?.content;
     expect(Buffer.from(card ?? [])).toEqual(await readFile(join(folder, 'whole/report/README.md')));
+    expect(Buffer.from(card ?? []).toString()).not.toContain('may still grow');
   });
 
   it('goes on training where publishing fails, and catches up', async () => {
@@ -109,16 +110,17 @@ describe('publishing while training', () => {
   });
 
   it('follows another process, step by step, until that ends', async () => {
-    expect((await nla('train', 'nla.config.yaml', '--run-dir', 'other')).code).toBe(0);
-    await cp(join(folder, 'other/trajectory/step_000005'), join(folder, 'later'), { recursive: true });
-    await rm(join(folder, 'other/trajectory/step_000005'), { recursive: true });
+    expect((await nla('train', 'nla.config.yaml', '--run-dir', 'other', '--until-step', '4')).code).toBe(0);
+    expect((await nla('train', 'nla.config.yaml', '--run-dir', 'finished')).code).toBe(0);
     const worker = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
     const holder = { pid: worker.pid, host: hostname(), since: new Date().toISOString(), process: null };
     await writeFile(join(folder, 'other/run.lock'), JSON.stringify(holder));
     const following = nla('publish', 'other', '--to', '@test/flaky', '--repo', 'owner/other', '--live', '--json');
     await vi.waitFor(() => expect(pathsOf('owner/other')).toContain('README.md'), { timeout: 20_000 });
     expect(pathsOf('owner/other')).not.toContain(stepFile(5));
-    await cp(join(folder, 'later'), join(folder, 'other/trajectory/step_000005'), { recursive: true });
+    const early = hub.repository('owner/other').resolve('main')?.files.get('README.md')?.content;
+    expect(Buffer.from(early ?? []).toString()).toContain('may still grow');
+    await cp(join(folder, 'finished/trajectory/step_000005'), join(folder, 'other/trajectory/step_000005'), { recursive: true });
     await vi.waitFor(() => expect(pathsOf('owner/other')).toContain(stepFile(5)), { timeout: 20_000 });
     worker.kill('SIGKILL');
     await wait(50);

@@ -40,6 +40,8 @@ export interface RunFacts {
   /** Plugins with the options that were given them, in display order: `['Quantizer', '@nlakit/quantizer-nf4 1.0.0 (blockSize 64)']`. */
   readonly settings: readonly (readonly [label: string, value: string])[];
   readonly machine: string;
+  /** Whether all configured steps of the AV are trained. */
+  readonly complete: boolean;
   /** Training time by role, in seconds. */
   readonly seconds: Readonly<Partial<Record<'av' | 'ar', number>>>;
   readonly splits: Readonly<Record<string, { readonly rows: number; readonly sha256: string }>>;
@@ -69,9 +71,11 @@ export async function factsOfRun(
   const health: HealthPoint[] = [];
   const guards: GuardPoint[] = [];
   const warnings = new Set<string>();
+  let complete = false;
   for (const event of await run.events()) {
     if ('warning' in event) warnings.add(event.warning.message);
     if (event.stage !== 'train') continue;
+    if (event.role === 'av') complete = event.type === 'done';
     if (event.type === 'step') {
       const { loss, seconds: taken } = event.figures;
       if (loss !== undefined) losses[event.role].push({ step: event.step, loss });
@@ -91,6 +95,7 @@ export async function factsOfRun(
     nlakit: record.nlakit,
     settings: settingsOf(record),
     machine: `${cpu}, ${cores} cores, Node ${node.replace(/^v/, '')}, ${platform}`,
+    complete,
     seconds,
     splits: Object.fromEntries(
       (['avSft', 'arSft', 'heldOut'] as const).flatMap((name) => {

@@ -42,6 +42,11 @@ export function modelCard(data: ReportData, figures: readonly { readonly name: s
         : `, with the AR in [\`reconstructor/${stepName(data.reconstructor.step)}\`](reconstructor/${stepName(data.reconstructor.step)}/)`;
     card.paragraph(`**Use this one:** [\`trajectory/${stepName(newest.step)}\`](trajectory/${stepName(newest.step)}/)${pair}.`);
   }
+  if (!facts.complete) {
+    card.paragraph(
+      '**This trajectory may still grow**: not every configured step was trained when this card was written. It is written anew with each checkpoint that follows.',
+    );
+  }
   for (const sentence of summarySentences(data)) card.traced(sentence);
   for (const { name, title } of figures) card.paragraph(`![${title}](figures/${name}.png)`);
 
