@@ -1,5 +1,5 @@
 // Looks at what a package manager made of the published packages.
-import { existsSync, lstatSync, readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -60,9 +60,10 @@ export function problemsOf(packages, own) {
       ...Object.values(manifest.exports ?? {}).flatMap((target) => (typeof target === 'string' ? [target] : Object.values(target))),
     ];
     for (const file of files) if (!existsSync(join(folder, file))) problems.push(`${manifest.name} lacks ${file}`);
-    for (const name of readdirSync(folder, { recursive: true })) {
-      if (!name.startsWith('node_modules') && /\.test(-d)?\.ts$/.test(name) && statSync(join(folder, name)).isFile()) {
-        problems.push(`${manifest.name} holds a test: ${name}`);
+    // Templates of projects have tests of their own; those of the sources stay here.
+    for (const part of ['src', 'dist'].filter((each) => existsSync(join(folder, each)))) {
+      for (const name of readdirSync(join(folder, part), { recursive: true })) {
+        if (/\.test(-d)?\.ts$/.test(name)) problems.push(`${manifest.name} holds a test: ${part}/${name}`);
       }
     }
   }
