@@ -66,7 +66,7 @@ export function cliPage(): Page {
 }
 
 /** The anchor of a command on the page. */
-export function anchor(words: string): string {
+function anchor(words: string): string {
   return `nla-${words.replaceAll(' ', '-')}`;
 }
 

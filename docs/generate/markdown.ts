@@ -1,5 +1,5 @@
 /** Text as it stands, where Markdown, HTML or Vue would read something into it. */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   return text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')

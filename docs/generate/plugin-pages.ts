@@ -34,7 +34,7 @@ export async function loadPlugins(): Promise<readonly PluginPackage[]> {
 }
 
 /** Where the page of a package lies: `reference/plugins/evaluator-h5.md`. */
-export function packagePageFile({ folder }: Pick<WorkspacePackage, 'folder'>): string {
+function packagePageFile({ folder }: Pick<WorkspacePackage, 'folder'>): string {
   return `reference/${folder}.md`;
 }
 
@@ -61,7 +61,7 @@ function optionsSection(one: WorkspacePackage, plugin: LoadedPlugin): string {
 }
 
 /** Name, type, default and meaning of each option of a schema. */
-export function optionRows(schema: z.ZodType, comments: ReadonlyMap<string, string>): readonly (readonly string[])[] {
+function optionRows(schema: z.ZodType, comments: ReadonlyMap<string, string>): readonly (readonly string[])[] {
   const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
   const resolved = schema.safeParse({});
   const effective = (resolved.success ? resolved.data : {}) as Record<string, unknown>;
