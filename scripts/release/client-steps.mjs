@@ -126,7 +126,9 @@ export async function thirdPartyPlugin(client, kind, run) {
     const { ok, issues } = JSON.parse(await nla(client, 'validate', 'experiment/nla.config.yaml', ...set, '--json'));
     if (!ok) throw new Error(JSON.stringify(issues));
     if (kind !== 'evaluator' || run === undefined) return 'one tfjs-core still, accepted by nla validate';
-    const { headline } = JSON.parse(await nla(client, 'eval', run, '--evaluator', `${plugin}#plugin`, '--rows', '12', '--json')).evaluations.at(-1);
+    const result = JSON.parse(await nla(client, 'eval', run, '--evaluator', `${plugin}#plugin`, '--rows', '12', '--json'));
+    // One step is printed as it is, several as a list.
+    const { headline } = result.evaluations?.at(-1) ?? result;
     measured.headline = headline;
     return `one tfjs-core still, measured the run of the quickstart: f1 ${headline.f1.toFixed(3)}`;
   });
