@@ -28,6 +28,8 @@ afterEach(async () => {
 function memoryMeter(): { sample(): void; peak(): number } {
   const used = (): number => {
     collect();
+    // Buffers are given back beside the program; a second collection waits until those of the first one are.
+    collect();
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     return heapUsed + arrayBuffers;
   };
