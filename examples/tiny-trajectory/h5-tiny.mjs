@@ -1,6 +1,6 @@
 // All evaluators at the last step of the tiny trajectory, 200 rows, against its content-blind twin. What is not trained yet is trained
 // first, into the run folders of run.mjs; the evaluations are made in copies of them, so that those of the trajectory stay as they are.
-// Rows, tables and figures go to docs/results/h5-tiny.*; the time is that of the `nla eval` commands, start-up included.
+// Rows, tables and figures go to docs/results/h5-tiny.*; the time is that of the `nla eval` commands, start-up included; both are measured at once, a core each.
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -32,21 +32,22 @@ await Promise.all([
 const evaluations = { real: {}, blind: {} };
 const seconds = { real: {}, blind: {} };
 const load = loadavg().map((value) => Number(value.toFixed(1)));
-for (const [name, { trained, folder }] of Object.entries(runs)) {
-  rmSync(join(root, folder), { recursive: true, force: true });
-  cpSync(join(root, trained), join(root, folder), {
-    recursive: true,
-    filter: (path) => !/[/\\](eval|resume|report|run\.lock)$/.test(path),
-  });
-  for (const use of evaluators) {
-    const started = performance.now();
-    const evaluation = await nlaJson(['eval', folder, '--evaluator', use, '--steps', String(step), '--rows', String(rows)]);
-    const id = evaluation.evaluator.replace(/^.*evaluator-/, '');
-    seconds[name][id] = (performance.now() - started) / 1000;
-    evaluations[name][id] = evaluation;
-  }
-  await nla(['recheck', join(folder, 'eval')]);
-}
+await Promise.all(
+  Object.entries(runs).map(async ([name, { trained, folder }]) => {
+    rmSync(join(root, folder), { recursive: true, force: true });
+    cpSync(join(root, trained), join(root, folder), {
+      recursive: true,
+      filter: (path) => !/[/\\](eval|resume|report|run\.lock)$/.test(path),
+    });
+    for (const use of evaluators) {
+      const started = performance.now();
+      const evaluation = await nlaJson(['eval', folder, '--evaluator', use, '--steps', String(step), '--rows', String(rows)]);
+      const id = evaluation.evaluator.replace(/^.*evaluator-/, '');
+      seconds[name][id] = (performance.now() - started) / 1000;
+      evaluations[name][id] = evaluation;
+    }
+  }),
+);
 
 const { real, blind } = evaluations;
 const total = (name) => Object.values(seconds[name]).reduce((sum, value) => sum + value, 0);
