@@ -30,6 +30,12 @@ export function unpackTensors({ codes, absmax, blockSize, shape, storage }: Nf4T
 type Inputs = { readonly x: Tensor2D; readonly codes: Tensor1D; readonly absmax: Tensor1D };
 type Attributes = { readonly blockSize: number; readonly out: number; readonly inn: number; readonly storage: StorageDtype };
 
+/** `dx = dy · W`: the gradient of {@link linearKernel}, a kernel of its own so that a backend can fuse it, too. */
+const linearGradKernel = defineDomainKernel<Omit<Inputs, 'x'> & { readonly dy: Tensor2D }, Attributes>({
+  name: 'NlaNf4LinearGrad',
+  compose: ({ inputs, attrs }) => multiply(inputs.dy, inputs, attrs, false),
+});
+
 /**
  * `y = x · Wᵀ` with `W` unpacked for the product and freed after it. Gradient: `dx = dy · W`, `W` being unpacked once more instead of
  * kept, so a trained model holds its weights in 4 bits only. Nothing flows to the codes.
@@ -40,7 +46,7 @@ const linearKernel = defineDomainKernel<Inputs, Attributes>({
   gradient: {
     saves: ['codes', 'absmax'],
     of: ({ dy: [dy], inputs: { codes, absmax }, attrs }) => ({
-      x: () => multiply(dy as Tensor2D, { codes: codes!, absmax: absmax! }, attrs, false),
+      x: () => linearGradKernel.run({ dy: dy as Tensor2D, codes: codes!, absmax: absmax! }, attrs),
     }),
   },
 });
