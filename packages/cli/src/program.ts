@@ -213,12 +213,16 @@ export function createProgram(io: CliIo, json: boolean, action: HandlerOf): Comm
     program
       .command('bench [case]')
       .description(
-        'time parts of the toolkit: nf4, load, startup, tiny-step, generate, extract, extract-e2b, e2b-step; without a case all but the last two',
+        'time parts of the toolkit: nf4, load, startup, tiny-step, generate, extract, nf4-e2b, extract-e2b, e2b-step; without a case all but the last three',
       ),
   )
     .option('--model <dir>', 'model folder of e2b-step and extract-e2b (default: random weights)')
-    .option('--repeats <n>', 'times each thing is measured (default: 5; e2b-step, extract-e2b: 1)')
+    .option('--repeats <n>', 'times each thing is measured (default: 5; nf4-e2b, extract-e2b, e2b-step: 1)')
+    .option('--warmup <n>', 'times before that do not count (default: 1; e2b-step: 0)')
+    .option('--only <text>', 'only what has this text in its description')
     .option('--length <tokens>', 'tokens in a row of the cases that have rows')
+    .option('--peer <python>', 'a Python with torch, transformers, peft and bitsandbytes to measure in turn with ours')
+    .addOption(new Option('--peer-dtype <dtype>', 'what it computes in, in e2b-step (default: bf16)').choices(['bf16', 'f32']))
     .option('--out <file>', 'write the result there, too')
     .action(action(async () => (await import('./commands/bench.js')).bench));
 

@@ -1,21 +1,33 @@
 import type { CommandContext } from '../command-context.js';
-import type { SecondsSummary } from './measure.js';
+import type { BesidePeer } from './beside-peer.js';
+import type { PeerPython } from './peer-python.js';
+import type { SecondsSummary } from './summarize.js';
 
 /** What a case works with. */
 export interface BenchSetting {
   readonly context: CommandContext;
   /** Specifier of the backend to measure. */
   readonly backend: string;
+  /** Its options, where `--set backend.options.…` gave some. */
+  readonly backendOptions?: Readonly<Record<string, unknown>>;
   /** Tokens in a row, where the case has rows and `--length` was given. */
   readonly length?: number;
   /** Model folder, for the cases that take one. */
   readonly model?: string;
-  /** Times each thing is measured, after one run that does not count (cases of minutes count the first, too). */
+  /** Times each thing is measured. */
   readonly repeats: number;
+  /** Runs before them that do not count: the first compiles, grows heaps and fills caches. */
+  readonly warmup: number;
+  /** Only rows whose `what` holds this text. */
+  readonly only?: string;
+  /** What to measure beside, where the case has something to compare. */
+  readonly peer?: PeerPython;
+  /** What the peer computes in where the case leaves it open. */
+  readonly peerDtype: 'bf16' | 'f32';
 }
 
 /** One measured thing. */
-export interface BenchRow {
+export interface BenchRow extends BesidePeer {
   /** Name of the case. */
   readonly case: string;
   /** What of the case: `quantize bf16`. */
@@ -36,6 +48,11 @@ export interface BenchRow {
   readonly backendPeakBytes?: number;
   /** Further figures and settings of the row. */
   readonly details?: Readonly<Record<string, number | string | boolean>>;
+}
+
+/** Whether the command line wants that row. */
+export function isWanted({ only }: Pick<BenchSetting, 'only'>, what: string): boolean {
+  return only === undefined || what.includes(only);
 }
 
 /** A benchmark: `nla bench <name>`. */

@@ -1,7 +1,7 @@
 import type { Model } from '@nlakit/core';
 import { readActivations, type TextToRead } from '@nlakit/nla';
 import { peakResidentBytes } from '../peak-resident-bytes.js';
-import type { BenchCase, BenchRow, BenchSetting } from './bench-case.js';
+import { isWanted, type BenchCase, type BenchRow, type BenchSetting } from './bench-case.js';
 import { loadE2bModel } from './load-e2b-model.js';
 import { measure } from './measure.js';
 import { openBenchParts } from './open-bench-parts.js';
@@ -17,10 +17,8 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
     const model = await parts.model();
     const rows: BenchRow[] = [];
     for (const layers of [[5], [3, 5, 7]]) {
-      rows.push({
-        ...(await measureReading('extract', model, setting, { layers, texts: 64, length: 128 })),
-        backendPeakBytes: backend.memory().peakBytes,
-      });
+      const row = await measureReading('extract', model, setting, { layers, texts: 64, length: 128 });
+      if (row !== undefined) rows.push({ ...row, backendPeakBytes: backend.memory().peakBytes });
     }
     return rows;
   } finally {
@@ -36,20 +34,25 @@ async function runE2b(setting: BenchSetting): Promise<BenchRow[]> {
     const backend = await parts.backend();
     model = await loadE2bModel(setting, await parts.quantizer());
     const row = await measureReading('extract-e2b', model, setting, { layers: [23], texts: 1, length: 512 });
-    return [{ ...row, backendPeakBytes: backend.memory().peakBytes }];
+    return row === undefined ? [] : [{ ...row, backendPeakBytes: backend.memory().peakBytes }];
   } finally {
     model?.dispose();
     await parts.dispose();
   }
 }
 
+/** One row; undefined if it is not wanted. */
 async function measureReading(
   name: string,
   model: Model,
-  { backend, context, repeats, length }: BenchSetting,
+  setting: BenchSetting,
   usual: { readonly layers: readonly number[]; readonly texts: number; readonly length: number },
-): Promise<BenchRow> {
+): Promise<BenchRow | undefined> {
+  const { backend, context, repeats, warmup, length } = setting;
   const tokensOfText = length ?? usual.length;
+  const blocks = `${usual.layers.length === 1 ? 'block' : 'blocks'} ${usual.layers.join(', ')}`;
+  const what = `${usual.texts} texts of ${tokensOfText} tokens, ${positionsPerText} positions, ${blocks}, NF4`;
+  if (!isWanted(setting, what)) return undefined;
   const texts: TextToRead[] = Array.from({ length: usual.texts }, (_, text) => ({
     tokens: Int32Array.from({ length: tokensOfText }, (_, place) => 2 + ((text * 7919 + place * 104729) % (model.spec.vocabularySize - 2))),
     positions: Array.from({ length: positionsPerText }, (_, at) => Math.floor(((at + 1) * (tokensOfText - 1)) / positionsPerText)),
@@ -61,10 +64,10 @@ async function measureReading(
       vectors += batch.length * positionsPerText * usual.layers.length;
     }
   };
-  const measured = await measure(read, { repeats, signal: context.io.signal });
+  const measured = await measure(read, { repeats, warmup, signal: context.io.signal });
   return {
     case: name,
-    what: `${usual.texts} texts of ${tokensOfText} tokens, ${positionsPerText} positions, ${usual.layers.length === 1 ? 'block' : 'blocks'} ${usual.layers.join(', ')}, NF4`,
+    what,
     backend,
     repeats,
     ...measured,

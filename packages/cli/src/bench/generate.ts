@@ -1,38 +1,48 @@
 import { createSeedStreams } from '@nlakit/run';
 import { peakResidentBytes } from '../peak-resident-bytes.js';
-import type { BenchCase, BenchRow, BenchSetting } from './bench-case.js';
+import { isWanted, type BenchCase, type BenchRow, type BenchSetting } from './bench-case.js';
+import { besidePeer } from './beside-peer.js';
+import { bundledModelFolder } from './bundled-model-folder.js';
 import { measure } from './measure.js';
 import { openBenchParts } from './open-bench-parts.js';
 
 const maxNewTokens = 64;
 
-/** Greedy, cached generation by the bundled model: 64 tokens after prompts of 16 (or `--length`) random ids, one prompt and eight. */
+/**
+ * Greedy, cached generation by the bundled model: 64 tokens after prompts of 16 (or `--length`) random ids, one prompt and eight. Python
+ * has its turn where weights are f32.
+ */
 async function run(setting: BenchSetting): Promise<BenchRow[]> {
-  const { context, repeats, length = 16 } = setting;
+  const { context, repeats, warmup, length = 16 } = setting;
   const { signal } = context.io;
   const rows: BenchRow[] = [];
   for (const quantizer of ['@nlakit/ops#plain', '@nlakit/quantizer-nf4']) {
+    const whatOf = (batch: number): string => `${quantizer}, ${batch} x ${length} + ${maxNewTokens} tokens`;
+    const batches = [1, 8].filter((batch) => isWanted(setting, whatOf(batch)));
+    if (batches.length === 0) continue;
     const parts = await openBenchParts(setting, { use: quantizer });
     try {
       const backend = await parts.backend();
       const model = await parts.model();
       const random = createSeedStreams(0).stream('bench.generate');
-      for (const batch of [1, 8]) {
+      for (const batch of batches) {
         const prompts = Array.from({ length: batch }, () =>
           Int32Array.from({ length }, () => Math.floor(random.uniform() * model.spec.vocabularySize)),
         );
         let produced = 0;
-        const measured = await measure(
-          async () => {
-            produced = 0;
-            const steps = model.generate({ prompts, overrides: [], perLayerIds: 'marker', maxNewTokens, stopIds: [], signal });
-            for await (const { ids } of steps) produced += ids.length;
-          },
-          { repeats, signal },
+        const generate = async (): Promise<void> => {
+          produced = 0;
+          const steps = model.generate({ prompts, overrides: [], perLayerIds: 'marker', maxNewTokens, stopIds: [], signal });
+          for await (const { ids } of steps) produced += ids.length;
+        };
+        const compared = quantizer === '@nlakit/ops#plain' ? setting : {};
+        const peerSettings = { model: bundledModelFolder(), prompts: prompts.map((ids) => [...ids]), newTokens: maxNewTokens };
+        const measured = await besidePeer(compared, 'generate.py', peerSettings, (peer) =>
+          measure(generate, { repeats, warmup, signal, peer }),
         );
         rows.push({
           case: 'generate',
-          what: `${quantizer}, ${batch} x ${length} + ${maxNewTokens} tokens`,
+          what: whatOf(batch),
           backend: setting.backend,
           repeats,
           ...measured,

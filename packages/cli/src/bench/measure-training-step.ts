@@ -1,4 +1,4 @@
-import { type Backend, type MemoryPlan, type Model, NlaError } from '@nlakit/core';
+import type { Backend, MemoryPlan, Model } from '@nlakit/core';
 import {
   chooseCheckpointing,
   createGradientSum,
@@ -15,6 +15,7 @@ import {
 } from '@nlakit/nla/training';
 import { tf } from '@nlakit/ops';
 import { createSeedStreams } from '@nlakit/run';
+import { stopIfInterrupted } from './stop-if-interrupted.js';
 
 /** What a training step took. Seconds are of wall time, bytes of backend memory unless said otherwise. */
 export interface MeasuredStep {
@@ -37,14 +38,18 @@ export interface MeasuredTraining {
 
 /**
  * Runs optimizer steps of the AV recipe on random token ids: one vector injected at the fourth position, the loss on every next token (at
- * least as many as any row of that length has); recipe, gradients and update are the trainers' own. The adapter's B matrices start at
+ * least as many as any row of that length has); recipe, gradients and update are the trainers' own. `onStep` is waited for between two steps. The adapter's B matrices start at
  * small random values instead of zeros, so that no gradient is zero by construction. Everything made is freed again.
  */
 export async function measureTrainingStep(
   model: Model,
   backend: Backend,
   options: SftOptions,
-  { steps = 1, signal, onStep }: { readonly steps?: number; readonly signal?: AbortSignal; readonly onStep?: (step: number) => void } = {},
+  {
+    steps = 1,
+    signal,
+    onStep,
+  }: { readonly steps?: number; readonly signal?: AbortSignal; readonly onStep?: (step: number) => unknown } = {},
 ): Promise<MeasuredTraining> {
   const recipe = resolveRecipe(options, 'av');
   const { spec } = model;
@@ -98,7 +103,7 @@ export async function measureTrainingStep(
       sum.clear();
       let loss = 0;
       for (let part = 0; part < recipe.accumulate; part++) {
-        if (signal?.aborted === true) throw new NlaError('E_INTERRUPTED', { message: 'Interrupted: nothing was recorded.' });
+        if (signal !== undefined) stopIfInterrupted(signal);
         const result = await lossAndGradients(model, variables, microBatch(), checkpoint);
         loss += result.loss;
         sum.add(result.gradients);
@@ -115,7 +120,7 @@ export async function measureTrainingStep(
         updateSeconds: (performance.now() - passed) / 1000,
         peakBytes: backend.memory().peakBytes,
       });
-      onStep?.(step);
+      await onStep?.(step);
     }
   } finally {
     model.adapt(null);

@@ -2,26 +2,38 @@ import { createSeedStreams } from '@nlakit/run';
 import { encodeBf16 } from '@nlakit/safetensors';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { peakResidentBytes } from '../peak-resident-bytes.js';
-import type { BenchCase, BenchRow, BenchSetting } from './bench-case.js';
-import { measure, type Measured } from './measure.js';
+import { isWanted, type BenchCase, type BenchRow, type BenchSetting } from './bench-case.js';
+import { besidePeer } from './beside-peer.js';
+import { measure } from './measure.js';
 import { openBenchParts } from './open-bench-parts.js';
 
 /** The largest linears of Gemma-4-E2B's first 15 blocks. */
 const shape = [6144, 1536] as const;
 const weights = shape[0] * shape[1];
 
+const peerNames = { float32: 'f32', bfloat16: 'bf16' } as const;
+
 /** NF4: weights packed on the host, unpacked on the backend, and multiplied by. */
 async function run(setting: BenchSetting): Promise<BenchRow[]> {
-  const { context, repeats, length = 128 } = setting;
+  const { context, repeats, warmup, length = 128 } = setting;
   const { signal } = context.io;
   const { createNf4Packer, nf4Quantizer, uploadArray } = await import('@nlakit/quantizer-nf4');
   const random = createSeedStreams(0).stream('bench.nf4');
   const values = Float32Array.from({ length: weights }, () => random.uniform() - 0.5);
   const halves = encodeBf16(values);
   const rows: BenchRow[] = [];
-  const row = (what: string, backend: string, measured: Measured, work: number, rateUnit: string): void => {
-    const rate = work / measured.seconds.median;
-    rows.push({ case: 'nf4', what, backend, repeats, ...measured, rate, rateUnit, peakBytes: peakResidentBytes() });
+  /** Adds a row, if it is wanted; `peerSettings` say what `nf4.py` does beside it. */
+  const row = async (
+    named: Pick<BenchRow, 'what' | 'backend' | 'rateUnit'> & { readonly work: number },
+    peerSettings: object,
+    run: () => unknown,
+  ): Promise<void> => {
+    const { work, ...head } = named;
+    if (!isWanted(setting, head.what)) return;
+    const measured = await besidePeer(setting, 'nf4.py', { shapes: [shape], doubleQuant: true, rows: length, ...peerSettings }, (peer) =>
+      measure(run, { repeats, warmup, signal, peer }),
+    );
+    rows.push({ case: 'nf4', ...head, repeats, ...measured, rate: work / measured.seconds.median, peakBytes: peakResidentBytes() });
   };
 
   for (const [name, input] of [
@@ -35,7 +47,8 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
         packer.add(input);
         packer.finish();
       };
-      row(`quantize ${name}${doubleQuant ? ', double' : ''}`, 'host', await measure(pack, { repeats, signal }), weights, 'weights/s');
+      const what = `quantize ${name}${doubleQuant ? ', double' : ''}`;
+      await row({ what, backend: 'host', work: weights, rateUnit: 'weights/s' }, { what: 'quantize', dtype: name, doubleQuant }, pack);
     }
   }
 
@@ -55,10 +68,16 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
       packer.add(values);
       const weight = uploadArray(packer.finish());
       const input = tf.tensor(values.slice(0, length * shape[1]), [length, shape[1]]);
-      const unpacked = await measure(() => settled(quantizer.unpack(weight)), { repeats, signal });
-      row(`unpack to ${storage}`, setting.backend, unpacked, weights, 'weights/s');
-      const multiplied = await measure(() => settled(quantizer.linear(input, weight)), { repeats, signal });
-      row(`linear of ${length} rows, ${storage}`, setting.backend, multiplied, 2 * length * weights, 'FLOP/s');
+      const dtype = peerNames[storage];
+      const common = { backend: setting.backend };
+      await row({ ...common, what: `unpack to ${storage}`, work: weights, rateUnit: 'weights/s' }, { what: 'unpack', dtype }, () =>
+        settled(quantizer.unpack(weight)),
+      );
+      await row(
+        { ...common, what: `linear of ${length} rows, ${storage}`, work: 2 * length * weights, rateUnit: 'FLOP/s' },
+        { what: 'linear', dtype },
+        () => settled(quantizer.linear(input, weight)),
+      );
       tf.dispose(input);
       weight.dispose();
     }

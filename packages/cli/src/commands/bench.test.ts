@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { BenchRow } from '../bench/bench-case.js';
-import { summarize } from '../bench/measure.js';
+import { summarize } from '../bench/summarize.js';
 import { runCli } from '../index.js';
 
 const built = fileURLToPath(new URL('../../dist/bin.js', import.meta.url));
@@ -43,7 +43,9 @@ describe('nla bench', () => {
     const rows = await rowsOf(['load', '--out', 'load.json']);
     expect(rows.map(({ what, backend }) => [what, backend])).toEqual([
       ['@nlakit/ops#plain', '@nlakit/backend-wasm'],
+      ['@nlakit/ops#plain, and its first token', '@nlakit/backend-wasm'],
       ['@nlakit/quantizer-nf4', '@nlakit/backend-wasm'],
+      ['@nlakit/quantizer-nf4, and its first token', '@nlakit/backend-wasm'],
     ]);
     expect(rows[0]?.rateUnit).toBe('weights/s');
     const recorded = JSON.parse(await readFile(join(folder, 'load.json'), 'utf8')) as { rows: unknown; writtenAt: string };
@@ -52,8 +54,12 @@ describe('nla bench', () => {
   });
 
   it.skipIf(!existsSync(built))('measures fresh processes', async () => {
-    const rows = await rowsOf(['startup']);
-    expect(rows.map(({ what }) => what)).toEqual(['nla --version', 'first token of the bundled model']);
+    const rows = await rowsOf(['startup', '--repeats', '2']);
+    expect(rows.map(({ what }) => what)).toEqual([
+      'nla --version',
+      'first token of the bundled model',
+      'first training step of the bundled model',
+    ]);
     expect(rows[1]?.seconds.median).toBeGreaterThan(rows[0]?.seconds.median ?? Infinity);
   });
 

@@ -1,42 +1,64 @@
 import { resolve } from 'node:path';
-import { machineFacts } from '@nlakit/run';
+import { applyOverrides, machineFacts } from '@nlakit/run';
 import { atomicWriteFile } from '@nlakit/safetensors';
 import { alignColumns } from '../align-columns.js';
-import type { BenchRow } from '../bench/bench-case.js';
+import type { BenchRow, BenchSetting } from '../bench/bench-case.js';
 import { benchCases } from '../bench/bench-cases.js';
-import { usage, wholeNumber, type CommandContext } from '../command-context.js';
+import { openPeerPython, type PeerPython } from '../bench/peer-python.js';
+import { overridesOf, usage, wholeNumber, type CommandContext } from '../command-context.js';
 import { formatBytes } from '../format-bytes.js';
 
-/** Times each thing is measured. */
-const usualRepeats = 5;
+/** Times each thing is measured, and before that without counting. */
+const usual = { repeats: 5, warmup: 1 };
 
-/** `nla bench`: one case, or all that need no name. */
-export async function bench(
-  context: CommandContext,
-  options: { readonly length?: string; readonly model?: string; readonly repeats?: string; readonly out?: string },
-  name = '',
-): Promise<undefined> {
-  const { io, host, log, common } = context;
+interface BenchOptions {
+  readonly length?: string;
+  readonly model?: string;
+  readonly repeats?: string;
+  readonly warmup?: string;
+  readonly only?: string;
+  readonly peer?: string;
+  readonly peerDtype?: 'bf16' | 'f32';
+  readonly out?: string;
+}
+
+/** `nla bench`: one case, or all that need no name; with `--peer` beside a Python. */
+export async function bench(context: CommandContext, options: BenchOptions, name = ''): Promise<undefined> {
+  const { io, log } = context;
   const chosen =
     name === '' ? [...benchCases].filter(([, entry]) => entry.onlyByName !== true) : [...benchCases].filter(([key]) => key === name);
   if (chosen.length === 0) throw usage('The case', name, [...benchCases.keys()].join(', '));
-  const backend = common.backend === undefined || common.backend === 'auto' ? (host.backends?.[0] ?? 'auto') : common.backend;
   const length = options.length === undefined ? undefined : wholeNumber(options.length, '--length', 8);
+  const common = {
+    context,
+    ...chosenBackend(context),
+    peerDtype: options.peerDtype ?? 'bf16',
+    ...(length === undefined ? {} : { length }),
+    ...(options.model === undefined ? {} : { model: options.model }),
+    ...(options.only === undefined ? {} : { only: options.only }),
+  } as const;
+  const repeats = options.repeats === undefined ? undefined : wholeNumber(options.repeats, '--repeats');
+  const warmup = options.warmup === undefined ? undefined : wholeNumber(options.warmup, '--warmup', 0);
+  const peer = await peerOf(context, options.peer, chosen);
 
   const rows: BenchRow[] = [];
   for (const [done, [key, entry]] of chosen.entries()) {
     log.progress({ task: `bench ${key}`, done, total: chosen.length, unit: 'cases' });
     const { run } = await entry.load();
-    const setting = {
-      context,
-      backend,
-      repeats: options.repeats === undefined ? (entry.repeats ?? usualRepeats) : wholeNumber(options.repeats, '--repeats'),
-      ...(length === undefined ? {} : { length }),
-      ...(options.model === undefined ? {} : { model: options.model }),
+    const setting: BenchSetting = {
+      ...common,
+      repeats: repeats ?? entry.repeats ?? usual.repeats,
+      warmup: warmup ?? entry.warmup ?? usual.warmup,
+      ...(peer === undefined || entry.peerPackages === undefined ? {} : { peer }),
     };
     rows.push(...(await run(setting)));
   }
-  const result = { rows, machine: machineFacts() };
+  if (rows.length === 0) throw usage('--only', options.only ?? '', 'a part of what `nla bench` shows in the column "what"');
+  const result = {
+    rows,
+    machine: machineFacts(),
+    ...(peer === undefined ? {} : { peer: { python: peer.python, versions: peer.versions } }),
+  };
   if (options.out !== undefined) {
     const recorded = { writtenAt: new Date().toISOString(), ...result };
     await atomicWriteFile(resolve(io.cwd, options.out), `${JSON.stringify(recorded, null, 2)}\n`);
@@ -45,23 +67,57 @@ export async function bench(
   return undefined;
 }
 
+/** The backend of `--backend`, or the bundled one, with the options that `--set backend.options.…` gives it. */
+function chosenBackend(context: CommandContext): Pick<BenchSetting, 'backend' | 'backendOptions'> {
+  const { common, host } = context;
+  const backend = common.backend === undefined || common.backend === 'auto' ? (host.backends?.[0] ?? 'auto') : common.backend;
+  const overrides = overridesOf(context).filter(({ path }) => path !== 'backend.use');
+  const strange = overrides.find(({ path }) => !path.startsWith('backend.options.'));
+  if (strange !== undefined) throw usage('--set', strange.path, 'backend.options.<name>=<value>: a benchmark has no other config');
+  if (overrides.length === 0) return { backend };
+  const { backend: slot } = applyOverrides({ backend: { options: {} } }, overrides) as { backend: { options: Record<string, unknown> } };
+  return { backend, backendOptions: slot.options };
+}
+
+async function peerOf(
+  { io, log }: CommandContext,
+  command: string | undefined,
+  chosen: readonly (readonly [string, { readonly peerPackages?: readonly string[] }])[],
+): Promise<PeerPython | undefined> {
+  if (command === undefined) return undefined;
+  const compared = chosen.filter(([, { peerPackages }]) => peerPackages !== undefined);
+  if (compared.length === 0) throw usage('--peer', command, 'a case that Python can be measured in');
+  const packages = new Set(compared.flatMap(([, { peerPackages = [] }]) => peerPackages));
+  const peer = await openPeerPython(command, [...packages], { cwd: io.cwd, signal: io.signal });
+  const versions = Object.entries(peer.versions).map(([library, version]) => `${library} ${version}`);
+  log.info(`measured beside Python ${peer.python}, ${versions.join(', ')}`);
+  return peer;
+}
+
 function table(rows: readonly BenchRow[]): string {
+  const compared = rows.some(({ peer }) => peer !== undefined);
   const header = ['case', 'what', 'backend', 'median', 'min', 'max', 'processor', 'rate', 'peak'];
   return alignColumns(
     [
-      header,
-      ...rows.map(({ case: name, what, backend, seconds, cpuSeconds, rate, rateUnit, peakBytes }) => [
+      [...header, ...(compared ? ['Python', 'Python peak', 'ratio'] : [])],
+      ...rows.map(({ case: name, what, backend, seconds, cpuSeconds, rate, rateUnit, peakBytes, peer, ratio }) => [
         name,
         what,
         backend,
-        ...[seconds.median, seconds.min, seconds.max].map((value) => `${value.toPrecision(3)} s`),
-        cpuSeconds === undefined ? '' : `${cpuSeconds.toPrecision(3)} s`,
+        ...[seconds.median, seconds.min, seconds.max].map(formatSeconds),
+        cpuSeconds === undefined ? '' : formatSeconds(cpuSeconds),
         rate === undefined ? '' : `${shorten(rate)} ${rateUnit ?? ''}`,
         formatBytes(peakBytes),
+        ...(peer === undefined ? [] : [formatSeconds(peer.seconds.median), formatBytes(peer.peakBytes)]),
+        ...(ratio === undefined ? [] : [`${ratio.toPrecision(3)}x`]),
       ]),
     ],
     3,
   );
+}
+
+function formatSeconds(value: number): string {
+  return `${value < 100 ? value.toPrecision(3) : value.toFixed(0)} s`;
 }
 
 /** `214 M` */
