@@ -1,7 +1,7 @@
 import type { RunHost } from '@nlakit/run';
 
 /** Backends for `use: auto`, best first. */
-export const bundledBackends = ['@nlakit/backend-wasm'];
+export const bundledBackends = ['@nlakit/backend-wasm', '@nlakit/backend-webgpu'];
 
 /** Plugins that are installed together with the command line; a config may name them without installing anything. */
 export const bundledPlugins = [

@@ -213,7 +213,7 @@ describe('nla', () => {
     expect(code).toBe(0);
     expect(json()).toMatchObject({
       machine: { node: process.version },
-      backends: [{ name: '@nlakit/backend-wasm' }, { name: '@fake/backend', ok: true, gflops: 1 }],
+      backends: [{ name: '@nlakit/backend-wasm' }, { name: '@nlakit/backend-webgpu' }, { name: '@fake/backend', ok: true, gflops: 1 }],
     });
   });
 

@@ -20,7 +20,11 @@ export interface BackendCensus {
 }
 
 /** Plugins of devices, used where their package is installed and starts. */
-const devicePlugins = ['@nlakit/backend-tfjs-node-gpu', '@nlakit/backend-webgpu'];
+const devicePlugins = [
+  { specifier: '@nlakit/backend-tfjs-node-gpu', options: {} },
+  // A driver that computes on the CPU compiles the same kernels, and here the numbers count.
+  { specifier: '@nlakit/backend-webgpu', options: { allowSoftware: true } },
+];
 
 /** Every backend that can run here. A device's backend is started once to find out. */
 export async function presentBackends(): Promise<BackendCensus> {
@@ -38,10 +42,10 @@ export async function presentBackends(): Promise<BackendCensus> {
       return `tfjs-backend-cpu ${cpuVersion}, compositions of stock operations`;
     },
   });
-  for (const specifier of devicePlugins) {
+  for (const { specifier, options } of devicePlugins) {
     const name = specifier.replace('@nlakit/backend-', '');
     try {
-      const device = await startPlugin(specifier);
+      const device = await startPlugin(specifier, options);
       present.push({
         name,
         async start() {
@@ -56,15 +60,15 @@ export async function presentBackends(): Promise<BackendCensus> {
   return { present, absent };
 }
 
-async function startPlugin(specifier: string): Promise<Backend> {
+async function startPlugin(specifier: string, given: object): Promise<Backend> {
   let plugin: Plugin<'backend', unknown>;
   try {
     ({ plugin } = (await import(specifier)) as { plugin: Plugin<'backend', unknown> });
   } catch {
     throw new Error(`${specifier} is not installed`);
   }
-  const options = await plugin.optionsSchema['~standard'].validate({});
-  if (options.issues !== undefined) throw new Error(`${specifier} cannot run without options`);
+  const options = await plugin.optionsSchema['~standard'].validate(given);
+  if (options.issues !== undefined) throw new Error(`${specifier} does not take its options`);
   return plugin.create(options.value, {
     use: (kind) => {
       throw new Error(`a backend asked for a ${kind}`);

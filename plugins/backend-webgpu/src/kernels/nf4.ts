@@ -1,0 +1,146 @@
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { input, requireShape, sizeOf } from './define-kernel.js';
+import type { WebgpuCall, WebgpuKernel } from './define-kernel.js';
+import { roundStorageFunction } from './round-half.js';
+import { runProgram } from './run-program.js';
+import { TILE, TILE_GROUP, tiledProduct } from './tiled-product.js';
+import { f32, groupReductions } from './wgsl.js';
+
+/** The 16 values of NF4 (QLoRA, arXiv 2305.14314, appendix E), as @nlakit/ops has them. */
+const values = [
+  -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022833334, -0.09105003625154495, 0,
+  0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941,
+  0.7229568362236023, 1,
+];
+
+/** Up to that many rows, as in generation, the product reads each weight once for all rows instead of computing tiles. */
+const FEW_ROWS = 8;
+const FEW_GROUP = 64;
+
+/**
+ * `weight(place)`: the element of the flat weight. Byte j of a little-endian word holds elements 2j (high nibble) and 2j + 1 (low nibble).
+ * The values are looked up in workgroup memory, which {@link fillTable} fills: an array of constants would be copied per invocation.
+ */
+const weightFunction = (storage: string): string => `
+var<workgroup> nf4Values : array<f32, 16>;
+${roundStorageFunction(storage)}
+fn weight(place : i32) -> f32 {
+  let word = bitcast<u32>(codes[place >> 3u]);
+  let shift = u32(((place & 6) << 2u) + select(0, 4, (place & 1) == 0));
+  return roundStorage(nf4Values[(word >> shift) & 15u] * absmax[place / uniforms.blockSize]);
+}`;
+
+const fillTable = `
+if (localIndex == 0u) {
+  ${values.map((value, code) => `nf4Values[${code}] = ${f32(value)};`).join('\n  ')}
+}
+workgroupBarrier();`;
+
+/** NlaNf4Unpack: the weight as f32 of attribute `shape`; what lies beyond it is padding. */
+export const nf4Unpack: WebgpuKernel = {
+  name: 'NlaNf4Unpack',
+  run: (call) => {
+    const shape = call.attrs['shape'] as readonly number[];
+    const { codes, absmax, blockSize } = packed(call, 'NlaNf4Unpack', shape);
+    return runProgram(call.backend, {
+      key: 'NlaNf4Unpack',
+      inputs: { codes, absmax },
+      integers: { blockSize },
+      outputShape: shape,
+      code: `${weightFunction('float32')}
+      fn main(index : i32) {
+        ${fillTable}
+        if (index < uniforms.size) { result[index] = weight(index); }
+      }`,
+    });
+  },
+};
+
+/** NlaNf4Linear: `x Wᵀ` for x `[rows, inn]`, with W `[out, inn]` unpacked tile by tile and never as a whole. */
+export const nf4Linear: WebgpuKernel = {
+  name: 'NlaNf4Linear',
+  run: (call) => product(call, 'NlaNf4Linear', 'x', true),
+};
+
+/** NlaNf4LinearGrad: `dy W` for dy `[rows, out]`. */
+export const nf4LinearGrad: WebgpuKernel = {
+  name: 'NlaNf4LinearGrad',
+  run: (call) => product(call, 'NlaNf4LinearGrad', 'dy', false),
+};
+
+function product(call: WebgpuCall, kernel: string, leftName: string, forward: boolean): TensorInfo {
+  const operand = input(call, kernel, leftName);
+  const [out, inn] = [Number(call.attrs['out']), Number(call.attrs['inn'])];
+  const storage = String(call.attrs['storage']);
+  const { codes, absmax, blockSize } = packed(call, kernel, [out, inn]);
+  const [inner, columns] = forward ? [inn, out] : [out, inn];
+  const rows = operand.shape[0] ?? 0;
+  requireShape(
+    operand.shape.length === 2 && operand.shape[1] === inner,
+    kernel,
+    { [leftName]: operand.shape },
+    `${leftName} [rows, ${inner}]`,
+  );
+  const shared = { inputs: { operand, codes, absmax }, integers: { rows, columns, inner, blockSize }, outputShape: [rows, columns] };
+  if (forward && rows <= FEW_ROWS) {
+    return runProgram(call.backend, {
+      ...shared,
+      key: `${kernel} ${storage} few ${rows}`,
+      groupSize: FEW_GROUP,
+      groups: [columns],
+      code: fewRows(rows, storage),
+    });
+  }
+  return runProgram(call.backend, {
+    ...shared,
+    key: `${kernel} ${storage} tiled`,
+    groupSize: TILE_GROUP,
+    groups: [Math.ceil(columns / TILE), Math.ceil(rows / TILE)],
+    code: tiledProduct({
+      rightContiguous: forward ? 'inner' : 'column',
+      prologue: fillTable,
+      functions: `${weightFunction(storage)}
+      fn left(row : i32, at : i32) -> f32 { return operand[row * uniforms.inner + at]; }
+      fn right(at : i32, column : i32) -> f32 {
+        return weight(${forward ? 'column * uniforms.inner + at' : 'at * uniforms.columns + column'});
+      }
+      fn store(row : i32, column : i32, sum : f32) { result[row * uniforms.columns + column] = sum; }`,
+    }),
+  });
+}
+
+/** One workgroup per column of the result, that is per row of the weight, whose elements it reads one after the other. */
+function fewRows(rows: number, storage: string): string {
+  const each = (line: (row: number) => string): string => Array.from({ length: rows }, (_, row) => line(row)).join('\n');
+  return `${weightFunction(storage)}
+  ${groupReductions(FEW_GROUP)}
+  fn main(index : i32) {
+    let lane = i32(localIndex);
+    let column = index / ${FEW_GROUP};
+    ${fillTable}
+    ${each((row) => `var sum${row} = 0.0;`)}
+    for (var at = lane; at < uniforms.inner; at = at + ${FEW_GROUP}) {
+      let w = weight(column * uniforms.inner + at);
+      ${each((row) => `sum${row} = sum${row} + operand[${row} * uniforms.inner + at] * w;`)}
+    }
+    ${each((row) => `let total${row} = sumOfGroup(sum${row});`)}
+    if (lane == 0 && column < uniforms.columns) {
+      ${each((row) => `result[${row} * uniforms.columns + column] = total${row};`)}
+    }
+  }`;
+}
+
+/** The packed weight of a call: codes int32 `[n / 8]`, the bytes in file order, and absmax `[n / blockSize]`. */
+function packed(call: WebgpuCall, kernel: string, shape: readonly number[]) {
+  const codes = input(call, kernel, 'codes', 'int32');
+  const absmax = input(call, kernel, 'absmax');
+  const blockSize = Number(call.attrs['blockSize']);
+  const count = shape.reduce((product, dimension) => product * dimension, 1);
+  requireShape(
+    blockSize > 0 && sizeOf(codes) * 8 >= count && sizeOf(absmax) * blockSize >= count,
+    kernel,
+    { codes: codes.shape, absmax: absmax.shape, shape, blockSize: [blockSize] },
+    '8 codes per int32 and one absmax per block for every element of shape',
+  );
+  return { codes, absmax, blockSize };
+}

@@ -1,0 +1,46 @@
+import type { WebgpuBackendOptions } from './options.js';
+import { noAdapter, onlySoftware, unavailable } from './unavailable.js';
+
+/** Limits that the spec's defaults set too low for a language model: the largest the driver offers are asked for. */
+const wantedLimits = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupsPerDimension',
+] as const;
+
+/** A device and the words for it. */
+export interface OpenedDevice {
+  readonly device: GPUDevice;
+  readonly info: GPUAdapterInfo;
+  /** Name of GPU and driver. */
+  readonly description: string;
+}
+
+/** Asks for the device of this machine with the largest limits its driver has. Throws `E_BACKEND_UNAVAILABLE`. */
+export async function requestDevice(gpu: GPU, options: WebgpuBackendOptions): Promise<OpenedDevice> {
+  const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference });
+  if (adapter === null) throw unavailable(noAdapter());
+  const { info } = adapter;
+  const description = describeAdapter(info);
+  if (isSoftware(info) && !options.allowSoftware) throw unavailable(onlySoftware(description));
+  const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
+  // Only for tf.profile and tf.time.
+  const requiredFeatures = (['timestamp-query'] as const).filter((feature) => adapter.features.has(feature));
+  const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
+  return { device, info, description };
+}
+
+/** Fallback adapters say so; some drivers only by their name. */
+function isSoftware(info: GPUAdapterInfo): boolean {
+  return info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software|basic render/i.test(`${info.architecture} ${info.description}`);
+}
+
+function describeAdapter({ vendor, architecture, device, description }: GPUAdapterInfo): string {
+  const parts = description === '' ? [vendor, architecture, device] : [description];
+  return parts.filter((part) => part !== '').join(' ') || 'a GPU that does not name itself';
+}
