@@ -258,16 +258,23 @@ function dotProduct(a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: u
   }
 }
 
+/** Whether {@link gemm} takes the dot-product kernel, which sums in another order than the tiles do. */
+export function gemmIsDotProduct(ta: bool, tb: bool, m: u32): bool {
+  return tb && !ta && m <= DOT_ROWS;
+}
+
 /**
  * C[m,n] = op(A) op(B). `lda`, `ldb`, `ldc` are the row lengths (floats) of the matrices as stored: A is [m,k], or [k,m] when `ta`; B is
  * [k,n], or [n,k] when `tb`. k, m and n must not be 0. `scratch` holds `gemmScratchBytes()` bytes.
  */
 export function gemm(a: usize, lda: u32, ta: bool, b: usize, ldb: u32, tb: bool, c: usize, ldc: u32, m: u32, n: u32, k: u32, scratch: usize): void {
-  const aRow: usize = lda << 2, bRow: usize = ldb << 2, cRow: usize = ldc << 2;
-  if (tb && !ta && m <= DOT_ROWS) {
-    dotProduct(a, aRow, b, bRow, c, cRow, m, n, k);
-    return;
-  }
+  if (gemmIsDotProduct(ta, tb, m)) dotProduct(a, <usize>lda << 2, b, <usize>ldb << 2, c, <usize>ldc << 2, m, n, k);
+  else tiledProduct(a, lda, ta, b, ldb, tb, c, ldc, m, n, k, scratch);
+}
+
+/** {@link gemm} by packed tiles, however few rows there are: a piece of a larger product keeps the kernel, and so the bits, of the whole. */
+export function tiledProduct(a: usize, lda: u32, ta: bool, b: usize, ldb: u32, tb: bool, c: usize, ldc: u32, m: u32, n: u32, k: u32, scratch: usize): void {
+  const aRow: usize = <usize>lda << 2, bRow: usize = <usize>ldb << 2, cRow: usize = <usize>ldc << 2;
   const packedA: usize = scratch + B_FLOATS * 4;
   const edge: usize = packedA + 4 * K_BLOCK * 4;
   const direct = !tb && m <= DIRECT_ROWS;

@@ -1,4 +1,5 @@
 export { gemm, gemmScratchBytes } from './gemm';
+export { abandon, controlBytes, dismiss, helped, serve, sharedGemm } from './shared';
 export { accumulate, exp, geglu, gegluGrad, scale, scaleOnto, tanh } from './elementwise';
 export { maskedSoftmax, rmsNorm, rmsNormGrad, rope, softcapCrossEntropyGrad, softcapLogSumExp, softmaxGrad } from './rows';
 export { nf4Unpack } from './nf4';

@@ -1,8 +1,6 @@
-import { createRequire } from 'node:module';
-import { cpus } from 'node:os';
-import { dirname, sep } from 'node:path';
+import { availableParallelism, cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
-import { BackendWasm, setWasmPaths, version_wasm } from '@tensorflow/tfjs-backend-wasm';
+import { BackendWasm, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { NlaError } from '@nlakit/core';
 import type { Backend } from '@nlakit/core';
 import { defaultMaxHeapBytes, heapCeiling } from './heap-account.js';
@@ -10,7 +8,8 @@ import { supportsRelaxedSimd } from './instantiate-kernels.js';
 import type { WasmBackendOptions } from './options.js';
 import { domainKernelNames, registerKernels } from './register-kernels.js';
 import { selfTest } from './self-test.js';
-import { attachEngine, findEngine, selectBuild } from './wasm-engine.js';
+import { startHeap } from './start-heap.js';
+import { attachEngine, configureEngine, dismissHelpers, findEngine } from './wasm-engine.js';
 import type { WasmEngine } from './wasm-engine.js';
 
 /**
@@ -19,25 +18,22 @@ import type { WasmEngine } from './wasm-engine.js';
  * last call; {@link Backend.dispose} of any handle ends it for all. Throws `E_BACKEND_UNAVAILABLE` if the backend cannot start.
  */
 export async function createWasmBackend(options: Partial<WasmBackendOptions> = {}): Promise<Backend> {
-  const backend = await startTfjs();
+  const { threads = 'auto' } = options;
+  const count = threads === 'auto' ? Math.min(2, availableParallelism()) : threads;
+  const backend = await startTfjs(count > 1);
   registerKernels();
   const build = options.relaxedSimd !== 'off' && supportsRelaxedSimd() ? 'relaxed' : 'plain';
   const maxHeapBytes = options.maxHeapBytes ?? defaultMaxHeapBytes;
   const engine = findEngine(backend) ?? attachEngine(backend, build, maxHeapBytes);
-  selectBuild(engine, build);
   engine.account.maxHeapBytes = maxHeapBytes;
+  configureEngine(engine, build, count);
   return handle(engine);
 }
 
-async function startTfjs(): Promise<BackendWasm> {
+async function startTfjs(sharedHeap: boolean): Promise<BackendWasm> {
   tf.env().set('PROD', true);
   if (tf.findBackendFactory('wasm') === null) throw unavailable('tfjs-backend-wasm is registered with another copy of tfjs-core');
-  const before = tf.getBackend() === 'wasm';
-  if (!before) {
-    const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
-    setWasmPaths(`${dirname(entry)}${sep}`);
-    if (!(await tf.setBackend('wasm'))) throw unavailable('tfjs could not start its wasm backend');
-  }
+  if (tf.getBackend() !== 'wasm' && !(await startHeap(sharedHeap))) throw unavailable('tfjs could not start its wasm backend');
   await tf.ready();
   const backend: unknown = tf.backend();
   if (!(backend instanceof BackendWasm)) throw unavailable('another backend answers to the name wasm');
@@ -55,10 +51,11 @@ function unavailable(found: string): NlaError {
 
 function handle(engine: WasmEngine): Backend {
   const { account, backend } = engine;
+  const threads = 1 + (engine.helpers?.count ?? 0);
   const simd = engine.build === 'relaxed' ? 'SIMD with fused multiply-add' : 'SIMD';
   return {
     name: 'wasm',
-    description: `tfjs-backend-wasm ${version_wasm}, nlakit kernels (${simd}), Node ${process.versions.node}, ${cpus()[0]?.model.trim() ?? process.arch}`,
+    description: `tfjs-backend-wasm ${version_wasm}, nlakit kernels (${simd}, ${threads === 1 ? '1 thread' : `${threads} threads`}), Node ${process.versions.node}, ${cpus()[0]?.model.trim() ?? process.arch}`,
     capabilities: {
       kernels: domainKernelNames,
       multiply: ['f32'],
@@ -73,6 +70,7 @@ function handle(engine: WasmEngine): Backend {
     }),
     selfTest,
     dispose: () => {
+      dismissHelpers(engine);
       stopTfjs(backend);
       return Promise.resolve();
     },

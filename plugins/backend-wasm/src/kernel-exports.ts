@@ -17,6 +17,28 @@ export interface KernelExports {
       scratch: number,
     ]
   ): void;
+  controlBytes(): number;
+  sharedGemm(
+    ...operands: [
+      control: number,
+      a: number,
+      lda: number,
+      transposeA: boolean,
+      b: number,
+      ldb: number,
+      transposeB: boolean,
+      c: number,
+      ldc: number,
+      m: number,
+      n: number,
+      k: number,
+      scratch: number,
+    ]
+  ): void;
+  serve(control: number, scratch: number): void;
+  helped(control: number): number;
+  abandon(control: number): void;
+  dismiss(control: number): void;
   exp(x: number, out: number, n: number): void;
   tanh(x: number, out: number, n: number): void;
   accumulate(x: number, out: number, n: number): void;

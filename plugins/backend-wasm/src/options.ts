@@ -7,6 +7,11 @@ export const optionsSchema = z.strictObject({
   maxHeapBytes: z.number().int().positive().max(heapCeiling).optional(),
   /** `auto`: the build with fused multiply-add where the JavaScript engine has it. `off`: the plain build, the same bits on every machine. */
   relaxedSimd: z.enum(['auto', 'off']).default('auto'),
+  /**
+   * Threads that matrix products run on, the main one included; the bits do not depend on it. `auto`: two where the machine has two
+   * processors. More than one needs a heap that threads can share, so the first backend of a process decides between one and more.
+   */
+  threads: z.union([z.literal('auto'), z.number().int().min(1).max(16)]).default('auto'),
 });
 
 /** Options of `createWasmBackend`. */

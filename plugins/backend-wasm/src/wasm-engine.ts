@@ -1,6 +1,8 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { keepHeapAccount } from './heap-account.js';
+import { startHelpingThreads } from './helping-threads.js';
+import type { HelpingThreads } from './helping-threads.js';
 import type { HeapAccount, HeapModule } from './heap-account.js';
 import { instantiateKernels } from './instantiate-kernels.js';
 import type { KernelBuild } from './instantiate-kernels.js';
@@ -12,12 +14,14 @@ import type { WasmMemory } from './web-assembly.js';
 export interface WasmEngine {
   readonly backend: BackendWasm;
   readonly account: HeapAccount;
-  /** Bytes of {@link scratch}: allocated, but no tensor. */
-  readonly scratchBytes: number;
+  /** Bytes of {@link scratch} and of the helping threads: allocated, but no tensor. */
+  scratchBytes: number;
   /** A range of the heap for the matrix product. Kernels never run at the same time, so one is enough. */
   readonly scratch: number;
   build: KernelBuild;
   kernels: KernelExports;
+  /** Threads that help with products; `undefined` when there are none. */
+  helpers: HelpingThreads | undefined;
 }
 
 /** A symbol of the whole process and no module variable: two copies of this package must find the same engine on a backend. */
@@ -45,16 +49,32 @@ export function attachEngine(backend: BackendWasm, build: KernelBuild, maxHeapBy
   const account = keepHeapAccount(module, maxHeapBytes);
   const kernels = instantiateKernels(build, memoryOf(backend));
   const scratchBytes = kernels.gemmScratchBytes();
-  const engine: WasmEngine = { backend, account, scratchBytes, scratch: module._malloc(scratchBytes), build, kernels };
+  const engine: WasmEngine = { backend, account, scratchBytes, scratch: module._malloc(scratchBytes), build, kernels, helpers: undefined };
   Object.defineProperty(backend, key, { value: engine });
   return engine;
 }
 
-/** Changes the build of the kernels. */
-export function selectBuild(engine: WasmEngine, build: KernelBuild): void {
-  if (engine.build === build) return;
-  engine.kernels = instantiateKernels(build, memoryOf(engine.backend));
+/**
+ * Makes the engine run that build of the kernels on that many threads. On a heap that is not shared there is only the main one.
+ */
+export function configureEngine(engine: WasmEngine, build: KernelBuild, threads: number): void {
+  const memory = memoryOf(engine.backend);
+  const helping = memory.buffer instanceof SharedArrayBuffer ? threads - 1 : 0;
+  if (engine.build === build && (engine.helpers?.count ?? 0) === helping) return;
+  dismissHelpers(engine);
+  if (engine.build !== build) engine.kernels = instantiateKernels(build, memory);
   engine.build = build;
+  if (helping === 0) return;
+  const module = moduleOf(engine.backend);
+  engine.helpers = startHelpingThreads({ kernels: engine.kernels, module, memory, build, count: helping });
+  engine.scratchBytes += engine.helpers.bytes;
+}
+
+/** Ends the helping threads, if there are any. */
+export function dismissHelpers(engine: WasmEngine): void {
+  if (engine.helpers === undefined) return;
+  engine.helpers.dismiss();
+  engine.helpers = undefined;
 }
 
 /** Byte offset of a tensor in the heap. */

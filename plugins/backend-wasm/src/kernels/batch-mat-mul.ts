@@ -3,6 +3,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { addressOf, moduleOf } from '../wasm-engine.js';
 import { output, requireShape, sizeOf } from './define-kernel.js';
 import type { WasmCall, WasmKernel } from './define-kernel.js';
+import { multiply } from './multiply.js';
 
 /**
  * BatchMatMul: a [..., M, K] times b [..., K, N], either stored transposed, the batch dimensions broadcast against each other. Replaces
@@ -38,19 +39,18 @@ function run(call: WasmCall): TensorInfo | TensorInfo[] {
   }
   const startA = addressOf(engine, a);
   const startB = addressOf(engine, b);
-  const { kernels, scratch } = engine;
   const count = size / (m * n);
   const aOf = batchOffsets(batch, batchA, count);
   const bOf = batchOffsets(batch, batchB, count);
   if (!transposeA && isWhole(aOf) && bOf.every((value) => value === 0)) {
     // One right operand for all: a batch of left operands is one long matrix.
-    kernels.gemm(startA, columnsA, false, startB, columnsB, transposeB, out.address, n, m * count, n, k, scratch);
+    multiply(engine, startA, columnsA, false, startB, columnsB, transposeB, out.address, n, m * count, n, k);
     return out.tensor;
   }
   for (let index = 0; index < count; index++) {
     const left = startA + (aOf[index] ?? 0) * m * k * 4;
     const right = startB + (bOf[index] ?? 0) * k * n * 4;
-    kernels.gemm(left, columnsA, transposeA, right, columnsB, transposeB, out.address + index * m * n * 4, n, m, n, k, scratch);
+    multiply(engine, left, columnsA, transposeA, right, columnsB, transposeB, out.address + index * m * n * 4, n, m, n, k);
   }
   return out.tensor;
 }

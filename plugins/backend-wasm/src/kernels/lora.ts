@@ -3,6 +3,7 @@ import { addressOf, moduleOf } from '../wasm-engine.js';
 import type { WasmEngine } from '../wasm-engine.js';
 import { input, output, requireShape } from './define-kernel.js';
 import type { WasmCall, WasmKernel } from './define-kernel.js';
+import { multiply } from './multiply.js';
 
 /** NlaLoraUp: `base + scale * low bᵀ`, with base `[rows, out]`, low `[rows, rank]` and b `[out, rank]`. */
 export const loraUp: WasmKernel = {
@@ -12,7 +13,7 @@ export const loraUp: WasmKernel = {
     const base = input(call, 'NlaLoraUp', 'base');
     const { low, b, rows, rank, width } = operands(call, 'NlaLoraUp', base, 'base');
     const out = output(engine, [rows, width]);
-    multiply(engine, { a: low, b, transposeA: false, transposeB: true, out: out.address, m: rows, n: width, k: rank });
+    product(engine, { a: low, b, transposeA: false, transposeB: true, out: out.address, m: rows, n: width, k: rank });
     engine.kernels.scaleOnto(addressOf(engine, base), Number(attrs['scale']), out.address, rows * width);
     return out.tensor;
   },
@@ -35,8 +36,8 @@ export const loraUpGrad: WasmKernel = {
       engine.backend.disposeData(dlow.tensor.dataId);
       throw error;
     }
-    multiply(engine, { a: dy, b, transposeA: false, transposeB: false, out: dlow.address, m: rows, n: rank, k: width });
-    multiply(engine, { a: dy, b: low, transposeA: true, transposeB: false, out: db.address, m: width, n: rank, k: rows });
+    product(engine, { a: dy, b, transposeA: false, transposeB: false, out: dlow.address, m: rows, n: rank, k: width });
+    product(engine, { a: dy, b: low, transposeA: true, transposeB: false, out: db.address, m: width, n: rank, k: rows });
     engine.kernels.scale(dlow.address, scale, rows * rank);
     engine.kernels.scale(db.address, scale, width * rank);
     return [dlow.tensor, db.tensor];
@@ -72,13 +73,12 @@ interface Product {
   readonly k: number;
 }
 
-function multiply(engine: WasmEngine, { a, b, transposeA, transposeB, out, m, n, k }: Product): void {
+function product(engine: WasmEngine, { a, b, transposeA, transposeB, out, m, n, k }: Product): void {
   if (m === 0 || n === 0) return;
   if (k === 0) {
     moduleOf(engine.backend).HEAPU8.fill(0, out, out + m * n * 4);
     return;
   }
   const [startA, startB] = [addressOf(engine, a), addressOf(engine, b)];
-  const { kernels, scratch } = engine;
-  kernels.gemm(startA, a.shape[1] ?? 0, transposeA, startB, b.shape[1] ?? 0, transposeB, out, n, m, n, k, scratch);
+  multiply(engine, startA, a.shape[1] ?? 0, transposeA, startB, b.shape[1] ?? 0, transposeB, out, n, m, n, k);
 }
