@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { benchmarkMatMul } from './benchmark-mat-mul.js';
 
-/** Computes products in all transposes, exp and tanh against JavaScript doubles, and times one matrix product. */
-export async function selfTest(): Promise<{ ok: boolean; gflops: number; detail: string }> {
+/** Computes products in all transposes, exp and tanh against JavaScript doubles, and times one matrix product on those `threads`. */
+export async function selfTest(threads: number): Promise<{ ok: boolean; gflops: number; detail: string }> {
   const failures: string[] = [];
   for (const transposeA of [false, true]) {
     for (const transposeB of [false, true]) {
@@ -19,7 +19,9 @@ export async function selfTest(): Promise<{ ok: boolean; gflops: number; detail:
   }
   const { gflops } = await benchmarkMatMul({ m: 256, k: 128, n: 384, seconds: 0.05 });
   const detail =
-    failures.length === 0 ? `matMul, exp and tanh agree with double precision; ${gflops.toFixed(1)} GF/s` : failures.join('; ');
+    failures.length === 0
+      ? `matMul, exp and tanh agree with double precision; ${gflops.toFixed(1)} GF/s on ${threads === 1 ? '1 thread' : `${threads} threads`}`
+      : failures.join('; ');
   return { ok: failures.length === 0, gflops, detail };
 }
 
