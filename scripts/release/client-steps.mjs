@@ -104,6 +104,11 @@ export async function thirdPartyPlugin(client, kind, run) {
       signal,
     });
     const inside = { cwd: folder, env, signal };
+    const { dependencies, devDependencies, peerDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const loose = Object.entries({ ...dependencies, ...devDependencies, ...peerDependencies }).filter(
+      ([, range]) => !/^[~^]\d/.test(range),
+    );
+    if (loose.length > 0) throw new Error(`not held to the versions it was made with: ${loose.map((pair) => pair.join(' ')).join(', ')}`);
     await execute([...manager, 'install'], inside);
     const problems = problemsOf(installedPackages(folder), new Set(versions.keys()));
     if (problems.length > 0) throw new Error(problems.join('\n'));

@@ -1,6 +1,13 @@
+import { readFileSync } from 'node:fs';
 import type { PluginKind } from '@nlakit/core';
-import ownManifest from '../package.json' with { type: 'json' };
 import { templateFiles, type ProjectFiles } from './template-file.js';
+
+/** Read when it runs: only the manifest that was published has ranges; what is built in was built before. */
+const ownManifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  readonly engines: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+};
 
 /** What the template of a kind is, and what it takes besides what every plugin does. */
 interface PluginTemplate {
@@ -92,7 +99,7 @@ export async function pluginProject(kind: PluginKind, name: string): Promise<Pro
     engines: ownManifest.engines,
     scripts: { build: 'tsc -p tsconfig.build.json', typecheck: 'tsc', test: 'vitest run', prepack: 'npm run build' },
     dependencies: versions(['@nlakit/core', 'zod', ...dependencies]),
-    ...(tensors ? { peerDependencies: versions(tfjs) } : {}),
+    ...(tensors ? { peerDependencies: versions(tfjs, '*') } : {}),
     // The types of core name those of tfjs.
     devDependencies: versions(['@nlakit/conformance', '@tensorflow/tfjs-core', '@types/node', 'typescript', 'vitest', ...devDependencies]),
   };
@@ -104,13 +111,12 @@ export async function pluginProject(kind: PluginKind, name: string): Promise<Pro
   };
 }
 
-/** Ranges as this package was published with; in the repository itself, where nothing is published yet, the newest. */
-function versions(names: readonly string[]): Record<string, string> {
+/** Ranges as this package was published with; in the repository itself, where nothing is published yet, `otherwise`. */
+function versions(names: readonly string[], otherwise = 'latest'): Record<string, string> {
   const ranges: Readonly<Record<string, string>> = { ...ownManifest.devDependencies, ...ownManifest.dependencies };
+  const published = (range = 'workspace:'): string => {
+    if (/^(?:workspace|catalog):/.test(range)) return otherwise;
+    return /^\d/.test(range) ? `^${range}` : range;
+  };
   return Object.fromEntries([...names].sort().map((name) => [name, published(ranges[name])]));
-}
-
-function published(range = 'latest'): string {
-  if (/^(?:workspace|catalog):/.test(range)) return 'latest';
-  return /^\d/.test(range) ? `^${range}` : range;
 }

@@ -80,6 +80,8 @@ describe('plugin templates', { timeout: 900_000 }, () => {
         [...named].filter((name) => !known.has(name)),
         kind,
       ).toEqual([]);
+      // Package managers accept a range there, no tag.
+      expect(Object.values(manifest.peerDependencies ?? {}), kind).not.toContain('latest');
       const sources = await sourcesOf(join(place, kind, 'src'));
       const text = (await Promise.all(sources.map((file) => readFile(file, 'utf8')))).join('\n');
       const imported = [...text.matchAll(/(?:from|import) '((?:@[^/']+\/)?[^./'][^/']*)/g)].map(([, name = '']) => name);
