@@ -1,4 +1,4 @@
-import { against, average, effect, exchanged, resampled, resampledStatistic, uniformStream } from './statistics.js';
+import { against, average, effect, exchanges, resampled, resampledStatistic, uniformStream } from './statistics.js';
 
 type BySpace<Value> = Readonly<Record<string, Value>>;
 
@@ -51,7 +51,7 @@ export function recomputeCeiling({ rows, summary, provenance }: StoredCeiling) {
   const { seed, seedName, statistics } = provenance;
   const uniform = uniformStream(`${seed}|${seedName}.statistics`);
   const documents = rows.map(({ documentId }) => documentId);
-  const orders = Array.from({ length: statistics.permutations }, () => exchanged(documents, uniform));
+  const orders = exchanges(documents, uniform, statistics.permutations);
   const cosine = resampled(
     rows.map((row) => row.cosine),
     documents,
@@ -84,11 +84,9 @@ export function recomputeCeiling({ rows, summary, provenance }: StoredCeiling) {
     ];
     const [base = NaN, saidBase = NaN] = [ofRaw.chance, ofSaid.chance];
     if ((ofRaw.p ?? 1) > 0.05 || (ofRaw.low ?? NaN) <= base) return { spaces, lost, survives: null };
-    const share = (drawn: readonly number[]) => {
-      const above = average(drawn.map((row) => raw[row] ?? NaN)) - base;
-      return (average(drawn.map((row) => said[row] ?? NaN)) - saidBase) / Math.max(above, 1 / drawn.length);
-    };
-    const { value, low, high } = resampledStatistic(share, labels, uniform, statistics.bootstrap);
+    const share = ([rawMean = NaN, saidMean = NaN]: readonly number[], drawn: number) =>
+      (saidMean - saidBase) / Math.max(rawMean - base, 1 / drawn);
+    const { value, low, high } = resampledStatistic(share, [raw, said], labels, uniform, statistics.bootstrap);
     return { spaces, lost, survives: { value, low, high } };
   };
 
@@ -98,7 +96,7 @@ export function recomputeCeiling({ rows, summary, provenance }: StoredCeiling) {
     const counted = all.flatMap((row, index) => (row?.class == null ? [] : [index]));
     const classes = counted.map((index) => all[index]?.class ?? '');
     const labels = counted.map((index) => documents[index] ?? '');
-    const permuted = orders.map((order) => order.filter((row) => all[row]?.class != null).map((row) => all[row]?.class ?? ''));
+    const permuted = orders.map((order) => [...order].filter((row) => all[row]?.class != null).map((row) => all[row]?.class ?? ''));
     const predictions = (way: 'transfer' | 'refit', space: string) => counted.map((index) => all[index]?.[way][space] ?? null);
     const right = (found: readonly (string | null)[], wanted: readonly string[]) =>
       found.map((name, row) => (name === wanted[row] ? 1 : 0));
@@ -129,7 +127,8 @@ export function recomputeCeiling({ rows, summary, provenance }: StoredCeiling) {
   let sameDocument = null;
   if (summary.sameDocument !== null) {
     const singles = rows.map((_, row) => String(row));
-    for (let time = 0; time < statistics.permutations; time++) exchanged(singles, uniform);
+    // Drawn for what is not computed here, so that what follows meets the same numbers.
+    exchanges(singles, uniform, statistics.permutations);
     const counted = rows.flatMap(({ documentId }, index) => (documents.filter((other) => other === documentId).length > 1 ? [index] : []));
     const near = Object.keys(rows[0]?.sameDocument ?? {});
     sameDocument = decoding(

@@ -28,14 +28,14 @@ export function recomputePatching({ rows, provenance }: StoredPatching) {
   for (const name of names) {
     const values = column(name);
     const divergence = plain(resampled(values, documents, uniform, statistics.bootstrap));
-    const kept = (drawn: readonly number[]) =>
-      1 - average(drawn.map((row) => values[row] ?? NaN)) / Math.max(average(drawn.map((row) => constant[row] ?? NaN)), 1e-6);
+    const kept = ([mean = NaN, ofConstant = NaN]: readonly number[]) => 1 - mean / Math.max(ofConstant, 1e-6);
     patched[name] = {
       n: rows.length,
       divergence,
       median: middle(values),
       sameToken: plain(scored(rows.filter(({ sameToken }) => sameToken[name] === true).length, rows.length)),
-      recovered: average(constant) < 1e-6 ? null : plain(resampledStatistic(kept, documents, uniform, statistics.bootstrap)),
+      recovered:
+        average(constant) < 1e-6 ? null : plain(resampledStatistic(kept, [values, constant], documents, uniform, statistics.bootstrap)),
     };
   }
   const own = column('AV_OUT');

@@ -1,4 +1,4 @@
-import { against, average, effect, exchanged, resampled, uniformStream, type Uniform } from './statistics.js';
+import { against, average, effect, exchanges, resampled, uniformStream, type Uniform } from './statistics.js';
 
 interface Place {
   readonly better: number;
@@ -49,7 +49,8 @@ export function recomputeRetrieval({ rows, summary, provenance }: StoredRetrieva
 
   function table(name: string, similarity: readonly (readonly number[])[] | undefined) {
     const uniform = stream(`table.${name}`);
-    const orders = Array.from({ length: statistics.permutations }, () => exchanged(documents, uniform));
+    const orders = exchanges(documents, uniform, statistics.permutations);
+    const scores = similarity === undefined ? undefined : scoresOf(similarity);
     const own = rows.map((row) => {
       const { better = NaN, tied = NaN, documentBetter = NaN, documentTied = NaN, gap = null } = row.retrieval[name] ?? {};
       return all({ better, tied }, { better: documentBetter, tied: documentTied }, gap ?? NaN);
@@ -61,10 +62,15 @@ export function recomputeRetrieval({ rows, summary, provenance }: StoredRetrieva
       const values = counted.map((row) => own[row]?.[statistic] ?? NaN);
       const labels = counted.map((row) => documents[row] ?? '');
       const { value, low, high } = resampled(values, labels, uniform, statistics.bootstrap);
+      const others = scores?.[statistic];
       const nulls =
-        similarity === undefined
+        others === undefined
           ? undefined
-          : orders.map((order) => average(counted.map((row) => scoreOf(similarity, statistic, order[row] ?? row, row))));
+          : orders.map((order) => {
+              let sum = 0;
+              for (const row of counted) sum += others[(order[row] ?? row) * rows.length + row] ?? NaN;
+              return sum / counted.length;
+            });
       found[statistic] = { value, low, high, n: counted.length, ...(nulls === undefined ? {} : against(value, nulls)) };
     }
     return found;
@@ -86,34 +92,34 @@ export function recomputeRetrieval({ rows, summary, provenance }: StoredRetrieva
     };
   }
 
-  function scoreOf(similarity: readonly (readonly number[])[], statistic: string, text: number, row: number): number {
-    return (cached(similarity, text)[row] ?? {})[statistic] ?? NaN;
-  }
-
-  function cached(similarity: readonly (readonly number[])[], text: number): readonly Readonly<Record<string, number>>[] {
-    const known = standings.get(similarity) ?? [];
-    standings.set(similarity, known);
-    return (known[text] ??= ofText(similarity[text] ?? []));
+  /** By statistic: what row `r` would score if text `t` were its own, at `t * rows + r`. */
+  function scoresOf(similarity: readonly (readonly number[])[]): Readonly<Record<string, Float64Array>> {
+    const scores: Record<string, Float64Array> = {};
+    similarity.forEach((values, text) => {
+      ofText(values).forEach((found, row) => {
+        for (const [statistic, value] of Object.entries(found)) {
+          (scores[statistic] ??= new Float64Array(rows.length ** 2))[text * rows.length + row] = value;
+        }
+      });
+    });
+    return scores;
   }
 
   /** What every row would score if the text with these similarities were its own. */
   function ofText(values: readonly number[]): Readonly<Record<string, number>>[] {
-    const names = [...new Set(documents)];
-    const best = names.map((name) => Math.max(...values.filter((_, row) => documents[row] === name)));
-    const place = (list: readonly number[], own: number): Place => {
-      // Ties within rounding of the largest of them, as the evaluator counts them: equal here, since these are cosines of vectors.
-      const better = list.filter((value) => value > own + 1e-12).length;
-      return { better, tied: list.filter((value) => Math.abs(value - own) <= 1e-12).length - 1 };
-    };
+    const inDocument = new Map<string, { readonly size: number; readonly best: number; readonly sum: number }>();
+    values.forEach((value, row) => {
+      const name = documents[row] ?? '';
+      const { size = 0, best = -Infinity, sum = 0 } = inDocument.get(name) ?? {};
+      inDocument.set(name, { size: size + 1, best: Math.max(best, value), sum: sum + value });
+    });
+    const ofRows = placesAmong(values);
+    const ofDocuments = placesAmong([...inDocument.values()].map(({ best }) => best));
     const total = values.reduce((sum, value) => sum + value, 0);
     return values.map((value, row) => {
-      const siblings = values.filter((_, other) => documents[other] === documents[row]);
-      const sum = siblings.reduce((one, two) => one + two, 0);
-      const gap =
-        siblings.length < 2 || siblings.length === values.length
-          ? NaN
-          : (sum - value) / (siblings.length - 1) - (total - sum) / (values.length - siblings.length);
-      return all(place(values, value), place(best, best[names.indexOf(documents[row] ?? '')] ?? NaN), gap);
+      const { size = NaN, best = NaN, sum = NaN } = inDocument.get(documents[row] ?? '') ?? {};
+      const gap = size < 2 || size === values.length ? NaN : (sum - value) / (size - 1) - (total - sum) / (values.length - size);
+      return all(ofRows(value), ofDocuments(best), gap);
     });
   }
 
@@ -187,11 +193,33 @@ export function recomputeRetrieval({ rows, summary, provenance }: StoredRetrieva
   };
 }
 
-const standings = new WeakMap<object, Readonly<Record<string, number>>[][]>();
+/**
+ * How many of a list are better than one of them, and how many others are as good. Ties within rounding of the largest of them, as the
+ * evaluator counts them: equal here, since these are cosines of vectors.
+ */
+function placesAmong(list: readonly number[]): (own: number) => Place {
+  const sorted = Float64Array.from(list).sort();
+  /** How many come before the first that `reached` holds of, and of all after it. */
+  const before = (reached: (value: number) => boolean): number => {
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const centre = (low + high) >>> 1;
+      if (reached(sorted[centre] ?? NaN)) high = centre;
+      else low = centre + 1;
+    }
+    return low;
+  };
+  return (own) => ({
+    better: sorted.length - before((value) => value > own + 1e-12),
+    tied: before((value) => value - own > 1e-12) - before((value) => value - own >= -1e-12) - 1,
+  });
+}
 
 function diversity(texts: readonly string[]) {
   const n = texts.length;
-  const counts = [...new Set(texts)].map((text) => texts.filter((other) => other === text).length);
+  const byText = new Map<string, number>();
+  for (const text of texts) byText.set(text, (byText.get(text) ?? 0) + 1);
+  const counts = [...byText.values()];
   const entropy = counts.reduce((sum, count) => sum - (count / n) * Math.log2(count / n), 0);
   return {
     n,

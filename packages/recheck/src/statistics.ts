@@ -11,19 +11,18 @@ export interface Draws {
 
 /** xoshiro128** (Blackman and Vigna 2018), seeded with the first 16 bytes of sha256; 53 bits of two outputs for one uniform number. */
 export function uniformStream(name: string): Uniform {
-  const words = new Uint32Array(4);
   const digest = createHash('sha256').update(name).digest();
-  for (let index = 0; index < 4; index++) words[index] = digest.readUInt32LE(4 * index);
-  const rotate = (value: number, bits: number) => ((value << bits) | (value >>> (32 - bits))) >>> 0;
+  let [s0, s1, s2, s3] = [0, 4, 8, 12].map((at) => digest.readInt32LE(at)) as [number, number, number, number];
+  const rotate = (value: number, bits: number) => (value << bits) | (value >>> (32 - bits));
   const next = () => {
-    const [s0 = 0, s1 = 0, s2 = 0, s3 = 0] = words;
-    const result = Math.imul(rotate(Math.imul(s1, 5) >>> 0, 7), 9) >>> 0;
-    words[2] = s2 ^ s0;
-    words[3] = s3 ^ s1;
-    words[1] = s1 ^ s2 ^ s0;
-    words[0] = s0 ^ s3 ^ s1;
-    words[2] = s2 ^ s0 ^ (s1 << 9);
-    words[3] = rotate((s3 ^ s1) >>> 0, 11);
+    const result = Math.imul(rotate(Math.imul(s1, 5), 7), 9) >>> 0;
+    const shifted = s1 << 9;
+    s2 ^= s0;
+    s3 ^= s1;
+    s1 ^= s2;
+    s0 ^= s3;
+    s2 ^= shifted;
+    s3 = rotate(s3, 11);
     return result;
   };
   return () => ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) / 2 ** 53;
@@ -41,9 +40,10 @@ export function deviation(values: readonly number[]): number {
 }
 
 /** Linear interpolation between order statistics. */
-export function quantileAt(sorted: readonly number[], probability: number): number {
+export function quantileAt(sorted: ArrayLike<number>, probability: number): number {
   const place = probability * (sorted.length - 1);
-  const [low = NaN, high = low] = sorted.slice(Math.floor(place), Math.floor(place) + 2);
+  const low = sorted[Math.floor(place)] ?? NaN;
+  const high = sorted[Math.floor(place) + 1] ?? low;
   return low * (1 - (place - Math.floor(place))) + high * (place - Math.floor(place));
 }
 
@@ -56,25 +56,58 @@ export function middle(values: readonly number[]): number {
 
 /** Row numbers by label, in the order in which labels first appear. */
 function grouped(labels: readonly string[]): number[][] {
-  return [...new Set(labels)].map((label) => labels.flatMap((other, row) => (other === label ? [row] : [])));
+  const groups = new Map<string, number[]>();
+  labels.forEach((label, row) => {
+    const group = groups.get(label);
+    if (group === undefined) groups.set(label, [row]);
+    else group.push(row);
+  });
+  return [...groups.values()];
 }
 
-/** Any statistic of row numbers, with its percentile and BCa interval; labels are resampled. */
+/**
+ * A statistic of the means of columns, and of how many rows they are of, with its percentile and BCa interval; labels are resampled.
+ * Sums are taken once for each label.
+ */
 export function resampledStatistic(
-  statistic: (rows: readonly number[]) => number,
+  statistic: (means: readonly number[], rows: number) => number,
+  columns: readonly (readonly number[])[],
   labels: readonly string[],
   uniform: Uniform,
   times: number,
 ) {
   const groups = grouped(labels);
-  const replicates: number[] = [];
+  // The last column counts rows.
+  const summed = [...columns, labels.map(() => 1)].map((values) =>
+    Float64Array.from(groups, (rows) => rows.reduce((sum, row) => sum + (values[row] ?? NaN), 0)),
+  );
+  const chosen = new Int32Array(groups.length);
+  const ofChosen = (count: number) => {
+    const sums = summed.map((values) => {
+      let sum = 0;
+      for (let at = 0; at < count; at++) sum += values[chosen[at] ?? 0] ?? NaN;
+      return sum;
+    });
+    const rows = sums.pop() ?? NaN;
+    return statistic(
+      sums.map((sum) => sum / rows),
+      rows,
+    );
+  };
+  const replicates = new Float64Array(times);
   for (let time = 0; time < times; time++) {
-    replicates.push(statistic(groups.map(() => groups[Math.floor(uniform() * groups.length)] ?? []).flat()));
+    for (let at = 0; at < chosen.length; at++) chosen[at] = Math.floor(uniform() * groups.length);
+    replicates[time] = ofChosen(groups.length);
   }
-  const own = statistic(labels.map((_, row) => row));
-  const jackknife =
-    groups.length === 1 ? [own] : groups.map((_, left) => statistic(groups.filter((_group, index) => index !== left).flat()));
-  replicates.sort((a, b) => a - b);
+  const fill = (leftOut: number) => groups.forEach((_, group) => (chosen[group - (group > leftOut ? 1 : 0)] = group));
+  fill(groups.length);
+  const own = ofChosen(groups.length);
+  const jackknife = groups.map((_, left) => {
+    if (groups.length === 1) return own;
+    fill(left);
+    return ofChosen(groups.length - 1);
+  });
+  replicates.sort();
   return {
     value: own,
     low: quantileAt(replicates, 0.025),
@@ -85,18 +118,23 @@ export function resampledStatistic(
 
 /** The mean with its intervals. */
 export function resampled(values: readonly number[], labels: readonly string[], uniform: Uniform, times: number) {
-  return resampledStatistic((rows) => average(rows.map((row) => values[row] ?? NaN)), labels, uniform, times);
+  return resampledStatistic(([mean = NaN]) => mean, [values], labels, uniform, times);
 }
 
 /** Two-sided sign-flip test; rows of a label flip together. All assignments where there are not more than draws. */
 function flipped(values: readonly number[], labels: readonly string[], uniform: Uniform, times: number) {
-  const sums = grouped(labels).map((rows) => rows.reduce((sum, row) => sum + (values[row] ?? NaN), 0));
+  const sums = Float64Array.from(grouped(labels), (rows) => rows.reduce((sum, row) => sum + (values[row] ?? NaN), 0));
   const exact = sums.length < 31 && 2 ** sums.length <= times;
   const observed = Math.abs(sums.reduce((a, b) => a + b, 0)) - 1e-12 * sums.reduce((a, b) => a + Math.abs(b), 0);
   const draws = exact ? 2 ** sums.length : times;
   let hits = exact ? 0 : 1;
   for (let time = 0; time < draws; time++) {
-    const total = sums.reduce((a, b, index) => a + ((exact ? Math.floor(time / 2 ** index) % 2 === 1 : uniform() < 0.5) ? -b : b), 0);
+    let total = 0;
+    for (let group = 0; group < sums.length; group++) {
+      const flip = exact ? ((time >>> group) & 1) === 1 : uniform() < 0.5;
+      const sum = sums[group] ?? NaN;
+      total += flip ? -sum : sum;
+    }
     if (Math.abs(total) >= observed) hits++;
   }
   return { p: hits / (exact ? draws : draws + 1), exact };
@@ -111,9 +149,12 @@ export function effect(values: readonly number[], labels: readonly string[], uni
   return { ...interval, n: values.length, sd, ...test, dZ };
 }
 
-/** Rows in a random order in which those of a document stay together: `result[row]` is the row that it gets something from. */
-export function exchanged(labels: readonly string[], uniform: Uniform): number[] {
+/**
+ * `times` random orders of the rows in which those of a document stay together: `result[row]` is the row that it gets something from.
+ */
+export function exchanges(labels: readonly string[], uniform: Uniform, times: number): Int32Array[] {
   const places = grouped(labels);
+  const targets = places.flat();
   const mixed = <Item>(items: readonly Item[]) => {
     const order = items.slice();
     for (let last = order.length - 1; last > 0; last--) {
@@ -124,10 +165,12 @@ export function exchanged(labels: readonly string[], uniform: Uniform): number[]
     }
     return order;
   };
-  const donors = mixed(places).flatMap((block) => mixed(block));
-  const result: number[] = [];
-  places.flat().forEach((row, place) => (result[row] = donors[place] ?? row));
-  return result;
+  return Array.from({ length: times }, () => {
+    const result = new Int32Array(labels.length);
+    let place = 0;
+    for (const block of mixed(places)) for (const donor of mixed(block)) result[targets[place++] ?? 0] = donor;
+    return result;
+  });
 }
 
 /** One-sided permutation p and the draws' mean; null for z where the draws do not vary. */
@@ -154,7 +197,7 @@ export function stepDown(ps: readonly number[]): number[] {
   );
 }
 
-function accelerated(replicates: readonly number[], own: number, jackknife: readonly number[]) {
+function accelerated(replicates: Float64Array, own: number, jackknife: readonly number[]) {
   const slack = 1e-12 * Math.abs(own);
   const below = replicates.filter((value) => value < own - slack).length;
   const level = replicates.filter((value) => Math.abs(value - own) <= slack).length;
