@@ -1,9 +1,10 @@
 import { NlaError } from '@nlakit/core';
 import { isRepositoryId, listRevision, pull, type ListedFile } from '@nlakit/hub';
-import { stepOfName } from '@nlakit/run';
+import { readRetractions, RETRACTIONS_FILE, stepOfName, type Retraction } from '@nlakit/run';
 import { SIDECAR_FILE } from '@nlakit/sidecar';
 import { placeOf, sidecarMissing, type CheckpointPlace } from './checkpoint-place.js';
 import type { CommandContext } from './command-context.js';
+import { everyStepRetracted, passedOver } from './passed-over.js';
 
 /** An adapter on the Hub: `reference` is `owner/name`, with `@revision` if need be. */
 export interface HubAdapter {
@@ -22,9 +23,10 @@ export function parseHubAdapter(text: string): HubAdapter | undefined {
 
 /**
  * Fetches one adapter of a repository into the cache that the Python tools share: the one in `subfolder`, else the newest of its
- * trajectory, else the only one there is. Of a reconstructor that is not named, undefined where the repository has none.
+ * trajectory that is not retracted, else the only one there is. Of a reconstructor that is not named, undefined where the repository has none.
  *
- * Throws `E_HUB_ADAPTER` where several adapters are there and none is named, `E_SIDECAR_MISSING`, and what `pull` throws.
+ * Throws `E_HUB_ADAPTER` where several adapters are there and none is named, `E_STEP_RETRACTED` where every step is retracted, `E_RETRACTIONS`,
+ * `E_SIDECAR_MISSING`, and what `pull` throws.
  */
 export async function fetchAdapter(
   { io, log }: CommandContext,
@@ -36,7 +38,14 @@ export async function fetchAdapter(
     onWarning: (message: string): void => log.warn(message),
   };
   const { id, files } = await listRevision(reference, common);
-  const folder = subfolder?.replace(/^\.?\/+|\/+$/g, '') ?? chooseFolder(id, files, role);
+  let folder = subfolder?.replace(/^\.?\/+|\/+$/g, '');
+  if (folder === undefined) {
+    const retracted =
+      role === 'av' && files.some(({ path }) => path === RETRACTIONS_FILE) ? await retractedSteps() : new Map<number, never>();
+    folder = chooseFolder(id, files, role, retracted);
+    const step = stepOfName(folder?.split('/').at(-1) ?? '');
+    if (step !== undefined) for (const line of passedOver(retracted, step)) log.warn(line);
+  }
   if (folder === undefined) return undefined;
   const prefix = folder === '' ? '' : `${folder}/`;
   const has = (name: string): boolean => files.some(({ path }) => path === `${prefix}${name}`);
@@ -48,10 +57,20 @@ export async function fetchAdapter(
     onProgress: ({ doneBytes, totalBytes }) => log.progress({ task: `fetch ${id}`, done: doneBytes, total: totalBytes, unit: 'bytes' }),
   });
   return placeOf(pulled.folder);
+
+  async function retractedSteps(): Promise<ReadonlyMap<number, Retraction>> {
+    const { snapshot } = await pull(reference, { ...common, include: [RETRACTIONS_FILE] });
+    return (await readRetractions(snapshot)).steps;
+  }
 }
 
 /** The folder of the adapter that a repository is about. */
-function chooseFolder(id: string, files: readonly ListedFile[], role: 'av' | 'ar'): string | undefined {
+function chooseFolder(
+  id: string,
+  files: readonly ListedFile[],
+  role: 'av' | 'ar',
+  retracted: ReadonlyMap<number, unknown>,
+): string | undefined {
   const paths = files.map(({ path }) => path);
   const folders = paths.flatMap(
     (path) =>
@@ -67,8 +86,10 @@ function chooseFolder(id: string, files: readonly ListedFile[], role: 'av' | 'ar
   const candidates = trajectory.length > 0 ? trajectory : own;
   const steps = candidates.map((folder) => stepOfName(folder.split('/').at(-1) ?? ''));
   const oneSeries = new Set(candidates.map((folder) => folder.slice(0, folder.lastIndexOf('/') + 1))).size === 1;
-  if (candidates.length > 1 && oneSeries && steps.every((step) => step !== undefined)) {
-    return candidates.reduce((newest, folder) => (folder > newest ? folder : newest));
+  if (candidates.length > 0 && oneSeries && steps.every((step) => step !== undefined)) {
+    const standing = candidates.filter((_, at) => !retracted.has(steps[at] ?? NaN));
+    if (standing.length === 0) throw everyStepRetracted(id, steps);
+    return standing.reduce((newest, folder) => (folder > newest ? folder : newest));
   }
   if (candidates.length === 1) return candidates[0];
   if (role === 'ar') return undefined;

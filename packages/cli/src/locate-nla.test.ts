@@ -25,12 +25,16 @@ const trajectory = {
   'eval/h5/step_000100.json': '{}',
 };
 
+const retracted = (...steps: readonly number[]): string =>
+  JSON.stringify({ schema: 1, history: [{ action: 'retract', steps, reason: 'wrong scale', at: '2026-01-01T00:00:00.000Z' }] });
+
 describe('locateNla', () => {
   let folder: string;
   let hub: FakeHub;
+  let said = '';
   const locate = (target: string, reference: NlaReference = {}) => {
     const io = { terminal: false, interactive: false, color: false, columns: 80, cwd: folder, signal: new AbortController().signal };
-    const whole = { ...io, out: () => undefined, error: () => undefined };
+    const whole = { ...io, out: () => undefined, error: (text: string) => (said += text) };
     const context: CommandContext = { io: whole, log: createTerminalLogger(whole), host: cliHost(), common: {}, print: () => undefined };
     return locateNla(context, target, reference);
   };
@@ -49,6 +53,7 @@ describe('locateNla', () => {
       }
     };
     await place('published', trajectory);
+    await place('retracted', { ...trajectory, 'retractions.json': retracted(100) });
     await place('alone', adapter(''));
     await place('bare', { 'adapter_config.json': '{}' });
     hub = await startFakeHub({
@@ -56,6 +61,9 @@ describe('locateNla', () => {
         { id: 'owner/trajectory', files: trajectory },
         { id: 'owner/steps', files: { ...adapter('step_000050'), ...adapter('step_000200'), 'README.md': '' } },
         { id: 'owner/variants', files: { ...adapter('step_000200'), ...adapter('r80_step_000150'), ...adapter('r80_step_000200') } },
+        { id: 'owner/retracted', files: { ...trajectory, 'retractions.json': retracted(100) } },
+        { id: 'owner/all-retracted', files: { ...trajectory, 'retractions.json': retracted(50, 100) } },
+        { id: 'owner/damaged', files: { ...trajectory, 'retractions.json': '{' } },
         { id: 'owner/one', files: adapter('') },
         { id: 'owner/ar', files: adapter('', { 'linear_head.pt': 'pickle' }) },
         { id: 'owner/no-sidecar', files: { 'step_000050/adapter_config.json': '{}', 'step_000050/adapter_model.safetensors': 'x' } },
@@ -106,6 +114,21 @@ describe('locateNla', () => {
     expect(await codeOf(locate('owner/steps'))).toBe('E_HUB_NOT_CACHED');
     vi.stubEnv('HF_HUB_OFFLINE', '');
     expect(hub.requests).toEqual([]);
+  });
+
+  it.each(['retracted', 'owner/retracted'])('passes over a retracted step of %s and says so, unless it is named', async (target) => {
+    said = '';
+    expect((await locate(target)).verbalizer.step).toBe(50);
+    expect(said).toContain('W_STEP_RETRACTED: step_000100 is retracted: wrong scale. Step 50 is taken');
+    said = '';
+    expect((await locate(target, { subfolder: 'trajectory/step_000100' })).verbalizer.step).toBe(100);
+    expect(said).not.toContain('W_STEP_RETRACTED');
+  });
+
+  it('opens nothing by itself where every step is retracted, or nobody can tell', async () => {
+    expect(await codeOf(locate('owner/all-retracted'))).toBe('E_STEP_RETRACTED');
+    expect((await locate('owner/all-retracted', { subfolder: 'trajectory/step_000050' })).verbalizer.step).toBe(50);
+    expect(await codeOf(locate('owner/damaged'))).toBe('E_RETRACTIONS');
   });
 
   it('takes revisions and subfolders', async () => {

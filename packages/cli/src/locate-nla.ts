@@ -7,6 +7,7 @@ import { runTarget, usage, type CommandContext } from './command-context.js';
 import { exists } from './exists.js';
 import { placeOf, sidecarMissing, type CheckpointPlace } from './checkpoint-place.js';
 import { fetchAdapter, parseHubAdapter } from './hub-adapter.js';
+import { everyStepRetracted, passedOver } from './passed-over.js';
 
 /** Where an NLA lies. */
 export interface NlaPlace {
@@ -70,8 +71,10 @@ async function locateInFolder(context: CommandContext, target: string, named: Ch
     const steps = await stepsOf(layout.checkpoints(role));
     const retracted = role === 'av' ? (await readRetractions(layout.folder)).steps : new Map<number, never>();
     const step = steps.filter((one) => !retracted.has(one)).at(-1);
-    if (step === undefined && steps.length > 0) throw allRetracted(layout.checkpoints(role), steps);
-    return step === undefined ? undefined : { folder: layout.checkpoint(role, step), step };
+    if (step === undefined && steps.length > 0) throw everyStepRetracted(layout.checkpoints(role), steps);
+    if (step === undefined) return undefined;
+    for (const line of passedOver(retracted, step)) context.log.warn(line);
+    return { folder: layout.checkpoint(role, step), step };
   };
   const verbalizer = found.step === undefined ? await newest('av') : { folder: layout.checkpoint('av', found.step), step: found.step };
   if (verbalizer === undefined) throw stepMissing('av', layout.checkpoints('av'));
@@ -101,16 +104,6 @@ async function locateReconstructor(context: CommandContext, text: string): Promi
     found: text,
     expected: 'a folder reconstructor/step_…, or one with a value head',
     fix: 'Name its folder: --ar owner/name:folder.',
-    kind: 'input',
-  });
-}
-
-function allRetracted(folder: string, steps: readonly number[]): NlaError {
-  return new NlaError('E_STEP_RETRACTED', {
-    message: 'Every step of this trajectory is retracted.',
-    file: folder,
-    found: steps.join(', '),
-    fix: 'Name the folder of a step to open it all the same.',
     kind: 'input',
   });
 }
