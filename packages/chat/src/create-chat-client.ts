@@ -8,10 +8,7 @@ import { systemClock, type ChatClock } from './chat-clock.js';
 import { ChatFailure } from './chat-failure.js';
 import { chatOptionsSchema, type ChatOptions } from './chat-options.js';
 import { BYTES_PER_TOKEN, type ChatAnswer, type ChatClient, type ChatRequest } from './chat-types.js';
-import { anthropic } from './dialects/anthropic.js';
-import type { Dialect } from './dialects/dialect.js';
-import { gemini } from './dialects/gemini.js';
-import { openai } from './dialects/openai.js';
+import { dialects } from './dialects/dialects.js';
 import { readKey, requestBody, resolveEndpoint } from './endpoint.js';
 import { createRequestGate } from './request-gate.js';
 import { highestUsage } from './highest-usage.js';
@@ -28,8 +25,6 @@ export interface ChatContext {
   /** Default: the machine's own. */
   readonly clock?: ChatClock;
 }
-
-const dialects: Readonly<Record<ChatOptions['dialect'], Dialect>> = { openai, anthropic, gemini };
 
 const firstWaitMilliseconds = 1000;
 const longestWaitMilliseconds = 60_000;

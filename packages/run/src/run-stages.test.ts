@@ -118,6 +118,17 @@ describe('runAllStages', () => {
     expect(asked).toEqual(['av']);
   });
 
+  it('makes the evaluators before it trains, so that what they lack is known early', async () => {
+    const place = await workplace();
+    place.journal.makeEvaluator = () => {
+      throw new Error('there is no key');
+    };
+    const session = await place.open();
+    await expect(runAllStages(session)).rejects.toThrow('there is no key');
+    await session.dispose();
+    expect((await readEvents(join(place.folder, 'events.jsonl'))).some(({ stage }) => stage === 'train')).toBe(false);
+  });
+
   it('writes sidecars that say what was trained on what, and hash the adapter', async () => {
     const { open, folder } = await workplace();
     await runAllStages(await open());

@@ -35,6 +35,8 @@ export async function runAllStages(session: RunSession, write?: ReportWriter): P
   const trained: TrainStageResult[] = [];
   const roles = (['ar', 'av'] as const).filter((role) => record.trainers[role] !== undefined);
   await checkTraining(session, roles);
+  // Made here to see that they can be: a prompt or a key that is missing is not to come out after hours of training.
+  await session.parts.evaluators();
   for (const role of roles) {
     const result = await runTrainStage(session, { role, resume: true });
     log.info(`train ${role}: ${result.skipped ? 'already done' : 'done'} (${result.step} steps)`);

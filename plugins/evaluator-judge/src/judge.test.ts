@@ -1,15 +1,24 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { chatFaultSequence, seededChatFaults, startFakeChat, type FakeChat } from '@nlakit/conformance/fake-chat';
-import type { EvaluateContext, NlaRow } from '@nlakit/core';
+import type { EvaluateContext, NlaRow, PluginContext } from '@nlakit/core';
 import type { EvaluationParts } from '@nlakit/nla/evaluation';
 import { createSeedStreams } from '@nlakit/run';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fastClock } from '../../../packages/chat/src/__fixtures__/fast-clock.js';
 import { flatteringJudge, readingJudge, type FakeJudge } from './__fixtures__/fake-judges.js';
 import { recomputeJudge } from './__fixtures__/recompute-judge.js';
-import { chatParaphraser, evaluateJudge, optionsSchema, readPrompts, summarizeJudge, type JudgedRow, type JudgeOptions } from './index.js';
+import {
+  chatParaphraser,
+  evaluateJudge,
+  optionsSchema,
+  plugin,
+  readPrompts,
+  summarizeJudge,
+  type JudgedRow,
+  type JudgeOptions,
+} from './index.js';
 
 /** Two rows a document, each with words of its own at its end, and a long beginning that all have in common. */
 const rows = Array.from({ length: 40 }, (_, index): NlaRow => ({
@@ -280,6 +289,24 @@ describe('chatParaphraser', () => {
   it('says what is wrong with its options', async () => {
     await expect(make({ tempo: 1 })).rejects.toMatchObject({ code: 'E_CHAT_OPTIONS' });
     await expect(make({ prompt: 'none.md' })).rejects.toMatchObject({ code: 'E_CHAT_PROMPT' });
+  });
+});
+
+describe('a missing key', () => {
+  const make = (judge: object = {}) =>
+    plugin.create(optionsOf({}, { apiKeyEnv: 'NLA_TEST_NO_KEY', ...judge }), { baseFolder: folder } as PluginContext);
+
+  it('is noticed before anything is measured', async () => {
+    await expect(make()).rejects.toMatchObject({ code: 'E_CHAT_KEY', details: { found: 'NLA_TEST_NO_KEY is not set' } });
+    vi.stubEnv('NLA_TEST_NO_KEY', 'there');
+    await expect(make()).resolves.toMatchObject({ name: '@nlakit/evaluator-judge' });
+    vi.unstubAllEnvs();
+  });
+
+  it('is none where answers are replayed, or some are kept', async () => {
+    await expect(make({ replayOnly: true })).resolves.toBeDefined();
+    await mkdir(path.join(folder, 'judge-answers/ab'), { recursive: true });
+    await expect(make()).resolves.toBeDefined();
   });
 });
 

@@ -1,3 +1,5 @@
+import path from 'node:path';
+import { checkKey } from '@nlakit/chat';
 import { definePlugin } from '@nlakit/core';
 import manifest from '../package.json' with { type: 'json' };
 import { evaluateJudge } from './evaluate-judge.js';
@@ -12,6 +14,8 @@ export const plugin = definePlugin<'evaluator', JudgeOptions>({
   optionsSchema,
   create: async (options, { baseFolder }) => {
     const prompts = await readPrompts(options, baseFolder);
+    // Explanations take the verbalizer its time: whoever has no key is told before.
+    await checkKey(options.chat, path.resolve(baseFolder, options.answers));
     return {
       name: manifest.name,
       evaluate: (context) => evaluateJudge(context, options, { prompts, baseFolder, name: manifest.name, version: manifest.version }),

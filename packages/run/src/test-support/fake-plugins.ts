@@ -48,6 +48,8 @@ export interface FakeJournal {
   dataHash?: string;
   /** Called by the fake trainer before anything is trained; may throw. */
   check?: (role: string) => void;
+  /** Called where the fake evaluator is made; may throw. */
+  makeEvaluator?: () => void;
   /** Called by the fake trainer after each step. */
   afterStep?: (role: string, step: number) => void;
 }
@@ -309,7 +311,10 @@ export function fakeHost(journal: FakeJournal = { done: [] }): RunHost {
         name: '@fake/evaluator',
         version,
         optionsSchema: z.strictObject({ rows: z.int().default(2), at: z.array(z.int()).optional() }),
-        create: () => evaluator(journal),
+        create: () => {
+          journal.makeEvaluator?.();
+          return evaluator(journal);
+        },
       }),
     },
     '@fake/publisher': {
