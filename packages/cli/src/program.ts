@@ -78,6 +78,15 @@ export function createProgram(io: CliIo, json: boolean, action: HandlerOf): Comm
       'write a data sheet that opens from disk (default: data-sheet.html beside the data, or in the report of a run)',
     )
     .action(action(async () => (await import('./commands/data-stats.js')).dataStatsCommand));
+  release(common(data.command('shuffle <file>').description('a control: the same rows with vectors or explanations dealt out anew')))
+    .requiredOption('--out <file>', 'the file to write, with its sidecar beside it')
+    .addOption(
+      new Option('--what <part>', 'what changes places: vectors, explanations, or whole rows (their order alone)')
+        .choices(['activations', 'texts', 'rows'])
+        .default('activations'),
+    )
+    .option('--seed <n>', 'seed of the order', '0')
+    .action(action(async () => (await import('./commands/data-shuffle.js')).dataShuffle));
   common(data.command('markers').description('which character can stand for a vector in a prompt, and between which tokens'))
     .option('--model <source>', 'Hub id, folder or data package whose tokenizer is asked')
     .option('--av-template <file>', 'text file with the AV template, {injection_char} in its place')

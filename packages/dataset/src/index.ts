@@ -16,3 +16,8 @@ export { familyOf } from './stats/family-of.js';
 export type { Histogram } from './stats/histogram.js';
 export { openAnySplit } from './stats/open-any-split.js';
 export type { LookedAtSplit } from './stats/open-any-split.js';
+export { orderRows } from './shuffle/order-rows.js';
+export type { RowOrder } from './shuffle/order-rows.js';
+export { withRandomFor } from './shuffle/random-for.js';
+export { shuffleSplit } from './shuffle/shuffle-split.js';
+export type { ShuffledFile, ShuffledPart, ShuffleOptions } from './shuffle/shuffle-split.js';

@@ -21,6 +21,7 @@ export type { RunFacts } from './run-facts.js';
 export { createTensorboardLog } from './tensorboard/tensorboard-log.js';
 export type { TensorboardLog } from './tensorboard/tensorboard-log.js';
 export { writeTensorboard } from './tensorboard/write-tensorboard.js';
+export { DATA_SHEET_FILE } from './data-sheet/data-sheet-file.js';
 export { dataSheetPage } from './data-sheet/data-sheet.js';
 export type { DataSheet } from './data-sheet/data-sheet.js';
 export { datasetCard } from './card/dataset-card.js';

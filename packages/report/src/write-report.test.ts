@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JsonValue } from '@nlakit/core';
@@ -246,6 +246,14 @@ describe('writeReport', () => {
         },
       ],
     });
+  });
+
+  it('links the data sheet where there is one', async () => {
+    expect(page).not.toContain('data-sheet.html');
+    await writeFile(join(folder, 'report/data-sheet.html'), '<!doctype html>');
+    await writeReport(folder);
+    expect(await readFile(join(folder, 'report/index.html'), 'utf8')).toContain('<a href="data-sheet.html">the data sheet</a>');
+    await rm(join(folder, 'report/data-sheet.html'));
   });
 
   it('leaves out what was not measured', async () => {

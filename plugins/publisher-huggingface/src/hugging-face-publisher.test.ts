@@ -146,10 +146,12 @@ describe('huggingFacePublisher', () => {
 
   it('takes texts of the corpus out unless they are asked for', async () => {
     const { hub, plan, publish } = await workplace();
-    const files = { ...trajectoryFiles(), 'index.html': '<p>private words</p>' };
+    const files = { ...trajectoryFiles(), 'index.html': '<p>private words</p>', 'data-sheet.html': '<p>private words</p>' };
     const release = await releaseOf(files);
     const planned = await plan(release, { corpusText: 'none' });
-    expect(planned.leftOut).toEqual([{ path: 'index.html', reason: expect.stringContaining('held-out rows') }]);
+    expect(planned.leftOut).toEqual(
+      ['data-sheet.html', 'index.html'].map((path) => ({ path, reason: expect.stringContaining('texts of the corpus') as string })),
+    );
     expect(planned.warnings.map(({ code }) => code)).toContain('W_PUBLISH_CORPUS');
     await publish(release, { corpusText: 'none' });
     const published = contentOf(hub.repository('owner/nla').resolve('main'));

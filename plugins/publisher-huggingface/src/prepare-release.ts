@@ -23,9 +23,9 @@ export async function prepareRelease(
   for (const file of release.files) {
     let prepared = file;
     if (corpusText === 'none' && type === 'model') {
-      // The page for people repeats the card, and its examples are not in a form that they could be taken out of.
-      if (file.path === 'index.html') {
-        leftOut.push({ path: file.path, reason: 'holds texts of held-out rows (corpusText: examples publishes it)' });
+      // The pages for people, report and data sheet, show examples in a form that they cannot be taken out of.
+      if (file.path.endsWith('.html')) {
+        leftOut.push({ path: file.path, reason: 'shows texts of the corpus (corpusText: examples publishes it)' });
         continue;
       }
       prepared = await edited(prepared, withoutCorpusText);

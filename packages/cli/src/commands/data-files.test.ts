@@ -1,7 +1,10 @@
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { NlaRow, SplitName } from '@nlakit/core';
+import { openSplit, orderRows } from '@nlakit/dataset';
+import { createSeedStreams } from '@nlakit/run';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runCli } from '../index.js';
 
@@ -178,5 +181,100 @@ describe('nla inspect sidecar', () => {
     expect(wrong.error).toContain('E_PRESET_TEMPLATE');
     const filled = await nlaJson<{ templates: { av: string } }>('inspect', 'sidecar', 'new.yaml', '--av-template', 'av.txt');
     expect(filled.templates.av).toBe('mine <concept>{injection_char}</concept>');
+  });
+});
+
+interface Shuffled {
+  readonly file: string;
+  readonly rows: number;
+  readonly sha256: string;
+  readonly datasetId: string;
+  readonly own: number;
+  readonly sameDocument: number;
+}
+
+describe('nla data shuffle', () => {
+  const kitft = (name: string) => join(dataFixtures, 'kitft', name);
+  const shuffle = (source: string, out: string, ...more: string[]) =>
+    nlaJson<Shuffled>('data', 'shuffle', source, '--out', out, '--seed', '3', ...more);
+  const open = async (file: string, name: SplitName) => {
+    const split = await openSplit(file, name);
+    return { split, rows: await split.rows(Array.from({ length: split.length }, (_, index) => index)) };
+  };
+  const textOf = ({ explanation, labeler, fields }: NlaRow) => JSON.stringify([explanation, labeler, fields]);
+  const vectorOf = ({ vector }: NlaRow) => vector.join();
+
+  it('deals the vectors of a foreign file out to other rows, and says so in the sidecar', async () => {
+    const before = await open(kitft('av_sft.parquet'), 'avSft');
+    const done = await shuffle(kitft('av_sft.parquet'), 'av_sft_shuffled.parquet');
+    const after = await open(done.file, 'avSft');
+    expect(after.rows.map(textOf)).toEqual(before.rows.map(textOf));
+    expect(after.rows.map(({ text, documentId }) => [text, documentId])).toEqual(
+      before.rows.map(({ text, documentId }) => [text, documentId]),
+    );
+    expect(after.rows.map(vectorOf)).not.toEqual(before.rows.map(vectorOf));
+    expect(after.rows.map(vectorOf).sort()).toEqual(before.rows.map(vectorOf).sort());
+    const donors = after.rows.map((row) => before.rows.findIndex((other) => vectorOf(other) === vectorOf(row)));
+    expect(done.own).toBe(donors.filter((donor, at) => donor === at).length);
+    expect(done.sameDocument).toBe(donors.filter((donor, at) => before.rows[donor]?.documentId === before.rows[at]?.documentId).length);
+    const { datasetId } = before.split.sidecar;
+    // The very order that `shuffleActivations` of @nlakit/dataset-corpus has.
+    expect(donors).toEqual(orderRows(12, datasetId, { shuffle: false, shuffleActivations: true }, createSeedStreams(3)).vectors);
+    expect(after.split.sidecar).toMatchObject({
+      datasetId: `${datasetId}__shuf_activations3`,
+      stage: 'av_sft',
+      parentDatasets: [datasetId],
+      templates: before.split.sidecar.templates,
+      extensions: {
+        x_shuffle: {
+          what: 'activations',
+          seed: 3,
+          own: done.own,
+          same_document: done.sameDocument,
+          source: { file: 'av_sft.parquet', sha256: before.split.sha256, rows: 12 },
+        },
+      },
+    });
+    expect((await shuffle(kitft('av_sft.parquet'), 'again/av_sft.parquet')).sha256).toBe(done.sha256);
+    const other = await nlaJson<Shuffled>('data', 'shuffle', kitft('av_sft.parquet'), '--out', 'other.parquet', '--seed', '4');
+    expect(other.sha256).not.toBe(done.sha256);
+  });
+
+  it('moves explanations with what belongs to them, and leaves the vectors', async () => {
+    const before = await open(kitft('ar_sft.parquet'), 'arSft');
+    const after = await open((await shuffle(kitft('ar_sft.parquet'), 'words.parquet', '--what', 'texts')).file, 'arSft');
+    expect(after.rows.map(vectorOf)).toEqual(before.rows.map(vectorOf));
+    expect(after.rows.map(textOf)).not.toEqual(before.rows.map(textOf));
+    expect(after.rows.map(textOf).sort()).toEqual(before.rows.map(textOf).sort());
+    expect(after.split.sidecar).toMatchObject({ stage: 'ar_sft' });
+  });
+
+  it('changes nothing but the order of rows if that is wanted', async () => {
+    const before = await open(kitft('rl.parquet'), 'heldOut');
+    const after = await open((await shuffle(kitft('rl.parquet'), 'order.parquet', '--what', 'rows')).file, 'heldOut');
+    const whole = (row: NlaRow) => `${row.documentId} ${row.text} ${vectorOf(row)}`;
+    expect(after.rows.map(whole)).not.toEqual(before.rows.map(whole));
+    expect(after.rows.map(whole).sort()).toEqual(before.rows.map(whole).sort());
+    expect(after.split.sidecar).toMatchObject({ stage: 'rl', datasetId: `${before.split.sidecar.datasetId}__shuf3` });
+  });
+
+  it('takes files of the seed with the sidecar of their release, and slices', async () => {
+    const seed = join(dataFixtures, 'seed/av_sft.parquet');
+    const bare = await nla('data', 'shuffle', seed, '--out', 'seed.parquet', '--json');
+    expect(bare).toMatchObject({ code: 2, out: expect.stringContaining('E_DATASET_SIDECAR') });
+    const release = ['--sidecar', kitft('av_sft.parquet.nla_meta.yaml')];
+    expect(await shuffle(seed, 'seed.parquet', ...release)).toMatchObject({ rows: 12 });
+    expect(await shuffle(`${seed}@[2:8]`, 'slice.parquet', ...release)).toMatchObject({ rows: 6 });
+    expect((await open(join(folder, 'slice.parquet'), 'avSft')).rows.map(({ labeler }) => labeler)).toContain('claude-haiku');
+  });
+
+  it('overwrites nothing, and refuses explanations where there are none', async () => {
+    const again = ['data', 'shuffle', kitft('rl.parquet'), '--out', 'rl.parquet'];
+    expect(await nla(...again, '--what', 'texts', '--json')).toMatchObject({ code: 2, out: expect.stringContaining('E_SHUFFLE_TEXTS') });
+    expect(await readdir(folder)).not.toContain('rl.parquet');
+    expect((await nla(...again)).out).toContain('12 rows, activations shuffled with seed 0');
+    expect(await nla(...again, '--json')).toMatchObject({ code: 2, out: expect.stringContaining('rl.parquet is') });
+    expect((await nla('data', 'shuffle', 'none.parquet', '--out', 'x.parquet')).code).toBe(2);
+    expect((await nla('data', 'shuffle', kitft('rl.parquet'))).code).toBe(2);
   });
 });

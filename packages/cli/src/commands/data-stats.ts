@@ -44,7 +44,9 @@ export async function dataStatsCommand(
     [
       ...files.map(describe),
       ...shared.map(({ first, second, documents: count }) => `${first} and ${second}: ${count === 0 ? 'no' : count} documents in common`),
-      ...(sheet === undefined ? [] : [`data sheet: ${sheet}`]),
+      ...(sheet === undefined
+        ? []
+        : [`data sheet: ${sheet}${place.run === undefined ? '' : `; nla report ${path} links it in the report`}`]),
     ].join('\n\n'),
   );
   return undefined;
@@ -53,6 +55,8 @@ export async function dataStatsCommand(
 interface FoundData {
   readonly title: string;
   readonly files: readonly string[];
+  /** The run that the data is of. */
+  readonly run?: string;
   /** Where a data sheet goes unless a place is named. */
   readonly sheet: string;
 }
@@ -67,7 +71,10 @@ async function findData(path: string): Promise<FoundData> {
   const names = [...Object.values(SPLIT_FILES), 'rl.parquet', 'base.parquet'];
   const files: string[] = [];
   for (const name of names) if (await exists(join(folder, name))) files.push(join(folder, name));
-  if (files.length > 0) return { title: basename(path), files, sheet: join(path, ...(isRun ? ['report'] : []), 'data-sheet.html') };
+  if (files.length > 0) {
+    const sheet = join(isRun ? layout.reportFolder : path, 'data-sheet.html');
+    return { title: basename(path), files, sheet, ...(isRun ? { run: path } : {}) };
+  }
   throw new NlaError('E_DATASET_OPEN', {
     message: 'There is no data here.',
     expected: `a parquet file, or a folder or run with ${names.join(', ')}`,

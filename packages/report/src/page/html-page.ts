@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import { notWithdrawn, retractedGroups } from '../card/retraction-banner.js';
 import { decodingSentences, setUp } from '../card/set-up.js';
+import { DATA_SHEET_FILE } from '../data-sheet/data-sheet-file.js';
 import { escapeHtml } from '../escape.js';
 import { lastEvaluation, type ReportData } from '../report-data.js';
 import { summarySentences, trendSentences } from '../summary-sentences.js';
@@ -127,6 +128,9 @@ function sectionsOf(data: ReportData, figures: readonly PageFigure[]): readonly 
     `<ul>${setUp(data)
       .map((sentence) => `<li>${htmlSentence(sentence)}</li>`)
       .join('\n')}</ul>`,
+    data.paths.includes(DATA_SHEET_FILE)
+      ? `<p>What is in the data, with examples: <a href="${DATA_SHEET_FILE}">the data sheet</a>.</p>`
+      : '',
   );
   add(
     'warnings',

@@ -14,7 +14,7 @@ import {
   type SeedStreams,
   type SplitName,
 } from '@nlakit/core';
-import { openSplit, splitFile, writeSplit, type SplitSidecar } from '@nlakit/dataset';
+import { openSplit, orderRows, splitFile, writeSplit, type RowOrder, type SplitSidecar } from '@nlakit/dataset';
 import { arPromptIds, contractFields, datasetSidecarPath } from '@nlakit/sidecar';
 import { createChunkReader, type ChunkReader } from '../extract/chunk-reader.js';
 import { itemOfRow, type RowPlace } from '../extract/corpus-row.js';
@@ -25,7 +25,6 @@ import { checkDisjoint, countFamilies, type CorpusSplit } from '../split/index.j
 import { stageFolder } from '../stage-folder.js';
 import { countLabels } from './count-labels.js';
 import { baseId, splitIds } from './dataset-ids.js';
-import { orderRows, type RowOrder } from './order.js';
 
 /** Key of our block in the sidecars. */
 export const corpusKey = 'x_corpus';

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { NlaError, type DatasetContext, type DatasetEvent, type SeedStreams } from '@nlakit/core';
+import { withRandomFor } from '@nlakit/dataset';
 import { summarize } from '@nlakit/metrics';
 import { probeActivation, readActivations, sameActivation, sampleEmbeddingNorms, type ActivationProbe } from '@nlakit/nla';
 import type { Corpus, CorpusDocument } from '../documents/index.js';
@@ -10,7 +11,6 @@ import { changedError, readJson, stageFolder, writeJson } from '../stage-folder.
 import { chunkFile, writeChunk } from './chunk-file.js';
 import { summarizeChunks, type Extraction } from './extraction.js';
 import { documentPlanner, type PlannedDocument } from './plan-document.js';
-import { withRandomFor } from './random-for.js';
 
 /** Changes when the same inputs are to give other rows. */
 const procedure = 1;

@@ -1,7 +1,7 @@
 import type { SeedStreams, Tokenizer } from '@nlakit/core';
+import { withRandomFor } from '@nlakit/dataset';
 import type { CorpusDocument } from '../documents/index.js';
 import type { CorpusDatasetOptions } from '../options.js';
-import { withRandomFor } from './random-for.js';
 
 /** A document as it will be read. */
 export interface PlannedDocument {

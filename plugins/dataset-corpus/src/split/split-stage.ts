@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { SeedStreams, SplitName } from '@nlakit/core';
+import { withRandomFor } from '@nlakit/dataset';
 import type { Extraction } from '../extract/extraction.js';
 import { openChunk } from '../extract/chunk-file.js';
-import { withRandomFor } from '../extract/random-for.js';
 import type { CorpusDatasetOptions } from '../options.js';
 import { readJson, stageFolder, writeJson } from '../stage-folder.js';
 import { splitDocuments, splitOfDocument } from './split-documents.js';

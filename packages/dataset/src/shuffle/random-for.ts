@@ -6,7 +6,7 @@ import type { RandomStream, SeedStreams } from '@nlakit/core';
  * does not depend on which others this process has seen, so that shards and resumed runs draw alike.
  */
 export function withRandomFor<Result>(seeds: SeedStreams, key: string, draw: (random: RandomStream) => Result): Result {
-  const random = seeds.stream('dataset-corpus');
+  const random = seeds.stream('dataset');
   const before = random.state();
   const digest = createHash('sha256').update(`${seeds.seed}|${key}`).digest();
   random.restore({ algorithm: before.algorithm, words: [0, 4, 8, 12].map((offset) => digest.readUInt32LE(offset)) });

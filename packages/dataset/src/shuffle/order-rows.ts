@@ -1,5 +1,5 @@
 import type { SeedStreams } from '@nlakit/core';
-import { withRandomFor } from '../extract/random-for.js';
+import { withRandomFor } from './random-for.js';
 
 /** Which row stands at each place of a file, and whose vector it has. Indices into the rows in corpus order. */
 export interface RowOrder {
