@@ -2,7 +2,7 @@
 
     python environment.py job.json result.json
 
-Takes any job and writes {"python": "3.11.7", "versions": {...}, "missing": [...]}. A library that cannot be imported counts as missing, with the reason.
+Job: {"needed"?: [names]}, by default all. Writes {"python": "3.11.7", "versions": {...}, "missing": [...]}. A library that cannot be imported counts as missing, with the reason.
 """
 
 import importlib
@@ -14,8 +14,9 @@ from pathlib import Path
 
 NEEDED = ["torch", "transformers", "peft", "bitsandbytes", "tokenizers", "safetensors", "numpy", "jinja2"]
 
+needed = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")).get("needed", NEEDED)
 versions, missing = {}, []
-for name in NEEDED:
+for name in needed:
     try:
         importlib.import_module(name)
         versions[name] = importlib.metadata.version(name)

@@ -200,7 +200,7 @@ export function adapterComparisons(lab: Lab): Comparison[] {
         async run() {
           const expected = goldenFloats((await loaded(one.name)).logits);
           const { adapter, subfolder = '.' } = await one.write(lab);
-          return { maxError: maxDifference(await adaptedLogits(lab, one.base, path.join(adapter, subfolder)), expected) };
+          return { maxError: maxDifference(await adaptedLogits(await one.base.folder(lab), path.join(adapter, subfolder)), expected) };
         },
       },
     ]),
@@ -212,7 +212,7 @@ export function adapterComparisons(lab: Lab): Comparison[] {
       place: 'backend',
       async run() {
         const { logits, tensors } = need((await outcome()).save[one.name]);
-        const maxError = maxDifference(await adaptedLogits(lab, one.base, savedFolder(lab, one)), goldenFloats(logits));
+        const maxError = maxDifference(await adaptedLogits(await one.base.folder(lab), savedFolder(lab, one)), goldenFloats(logits));
         return { maxError, note: `${tensors} tensors` };
       },
     })),
@@ -220,8 +220,8 @@ export function adapterComparisons(lab: Lab): Comparison[] {
 }
 
 /** Logits with an adapter folder on a base; every name in the folder is held against the model's linears. */
-async function adaptedLogits(lab: Lab, base: Pick<Base, 'folder'>, folder: string): Promise<Float32Array> {
-  const model = await openFolderModel(await base.folder(lab));
+export async function adaptedLogits(baseFolder: string, folder: string): Promise<Float32Array> {
+  const model = await openFolderModel(baseFolder);
   try {
     const attached = attach(await readAdapter(folder, model.spec.linears));
     model.adapt(attached.adapter);

@@ -12,8 +12,8 @@ const scripts = path.join(repositoryRoot, 'scripts', 'python');
 export interface Python {
   /** Versions by library, and of Python itself. */
   readonly versions: Readonly<Record<string, string>>;
-  /** Runs a script of `scripts/python` on a job and resolves to its result. */
-  run<Result>(script: string, job: unknown): Promise<Result>;
+  /** Runs a script of `scripts/python` on a job and resolves to its result; `environment` goes over this process's own. */
+  run<Result>(script: string, job: unknown, environment?: Readonly<Record<string, string>>): Promise<Result>;
 }
 
 interface Environment {
@@ -23,15 +23,15 @@ interface Environment {
 }
 
 /**
- * The Python that `NLAKIT_PYTHON` names, or `python3`, if it can import every library that the comparisons need; otherwise a sentence
- * that says what is missing.
+ * The Python that `NLAKIT_PYTHON` names, or `python3`, if it can import `needed`, or every library that the comparisons need; otherwise a
+ * sentence that says what is missing.
  */
-export async function findPython(): Promise<Python | string> {
+export async function findPython(needed?: readonly string[]): Promise<Python | string> {
   const command = process.env['NLAKIT_PYTHON'] ?? 'python3';
-  const run = <Result>(script: string, job: unknown): Promise<Result> => runScript<Result>(command, script, job);
+  const run: Python['run'] = (script, job, variables) => runScript(command, script, job, variables);
   let environment: Environment;
   try {
-    environment = await run<Environment>('environment.py', {});
+    environment = await run<Environment>('environment.py', needed === undefined ? {} : { needed });
   } catch (error) {
     return `NLAKIT_PYTHON or python3 does not run: ${error instanceof Error ? error.message : String(error)}`;
   }
@@ -40,15 +40,20 @@ export async function findPython(): Promise<Python | string> {
   return { versions: { python, ...versions }, run };
 }
 
-async function runScript<Result>(command: string, script: string, job: unknown): Promise<Result> {
+async function runScript<Result>(
+  command: string,
+  script: string,
+  job: unknown,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Result> {
   const folder = await mkdtemp(path.join(tmpdir(), 'nlakit-python-'));
   try {
     const [input, output] = [path.join(folder, 'job.json'), path.join(folder, 'result.json')];
     await writeFile(input, JSON.stringify(job));
     await execute(command, [path.join(scripts, script), input, output], {
       maxBuffer: 2 ** 26,
-      // Nothing is to be fetched, and nothing to be left in the repository.
-      env: { ...process.env, HF_HUB_OFFLINE: '1', PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1' },
+      // Nothing is to be fetched unless the caller says from where, and nothing to be left in the repository.
+      env: { ...process.env, HF_HUB_OFFLINE: '1', PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1', ...environment },
     }).catch((cause: unknown) => {
       throw new Error(`${script} failed: ${lastWords(cause)}`, { cause });
     });

@@ -6,10 +6,12 @@ import type { Lab } from './lab.js';
 /** Steps of the last checkpoint. */
 const steps = 6;
 
+/** Folder of the last checkpoint within the run, with slashes. */
+export const runSubfolder = `trajectory/step_${String(steps).padStart(6, '0')}`;
+
 /** A run that trained an adapter on the bundled model. */
 export interface TrainedRun {
   readonly folder: string;
-  /** Folder of the last checkpoint within it, with slashes. */
   readonly subfolder: string;
   readonly modelFolder: string;
 }
@@ -36,18 +38,19 @@ export async function nla(args: readonly string[], cwd: string): Promise<void> {
 export function trainedRun(lab: Lab): Promise<TrainedRun> {
   return lab.once('trained run', async () => {
     const folder = lab.place('run');
-    await writeFile(lab.place('nla.config.yaml'), config);
+    await writeFile(lab.place('nla.config.yaml'), runConfig('@nlakit/tiny-gemma4'));
     await nla(['run', 'nla.config.yaml', '--run-dir', folder], lab.place());
-    return { folder, subfolder: `trajectory/step_${String(steps).padStart(6, '0')}`, modelFolder };
+    return { folder, subfolder: runSubfolder, modelFolder };
   });
 }
 
-const config = `schema: 1
+/** The run's config, with the base model from a folder, a data package or the Hub. */
+export const runConfig = (source: string): string => `schema: 1
 name: python-parity
 seed: 0
 backend: { use: '@nlakit/backend-wasm' }
 quantizer: { use: '@nlakit/ops#plain', options: { dtype: f32 } }
-model: { use: '@nlakit/model-gemma4', options: { source: '@nlakit/tiny-gemma4', layer: 5 } }
+model: { use: '@nlakit/model-gemma4', options: { source: '${source}', layer: 5 } }
 injector: { use: '@nlakit/injector-embedding', options: { scale: sqrt_d_model, perLayerIds: marker } }
 dataset: { use: '@nlakit/dataset-wordnet', options: { rowsPerTopic: 8, heldOutPerTopic: 4 } }
 trainers:
