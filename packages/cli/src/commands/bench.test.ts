@@ -63,6 +63,16 @@ describe('nla bench', () => {
     expect(rows[1]?.seconds.median).toBeGreaterThan(rows[0]?.seconds.median ?? Infinity);
   });
 
+  it('measures the reading of activations, of one block and of three at once', async () => {
+    const rows = await rowsOf(['extract', '--length', '16', '--repeats', '1']);
+    expect(rows.map(({ what, rateUnit }) => [what, rateUnit])).toEqual([
+      ['64 texts of 16 tokens, 10 positions, block 5, NF4', 'tokens/s'],
+      ['64 texts of 16 tokens, 10 positions, blocks 3, 5, 7, NF4', 'tokens/s'],
+    ]);
+    // 640 vectors of a block, three times as many of three.
+    expect(rows.map(({ details }) => details?.['vectors'])).toEqual([640, 1920]);
+  });
+
   it('measures packing and products', { tags: ['slow'] }, async () => {
     const rows = await rowsOf(['nf4', '--length', '16']);
     expect(rows.filter(({ what }) => what.startsWith('quantize'))).toHaveLength(4);
