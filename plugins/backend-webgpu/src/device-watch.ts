@@ -26,7 +26,7 @@ export function watchDevice(device: GPUDevice): DeviceWatch {
     check() {
       if (first === undefined) return;
       const outOfMemory = first.code === 'E_BACKEND_MEMORY';
-      throw new NlaError(first.code, {
+      throw new NlaError(outOfMemory ? 'E_BACKEND_MEMORY' : 'E_BACKEND_DEVICE', {
         message: outOfMemory ? 'The GPU is out of memory.' : 'The GPU refused a command, so what was computed since may be wrong.',
         found: count > 1 ? `${first.found} (and ${count - 1} more)` : first.found,
         fix: outOfMemory
