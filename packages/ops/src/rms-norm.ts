@@ -25,11 +25,7 @@ const rmsNormKernel: DomainKernel<{ x: Tensor; weight?: Tensor | undefined }, { 
       const input = x as Tensor;
       return {
         x: () => rmsNormGradKernel.run({ x: input, weight, dy: gradient }, attrs),
-        weight: () => {
-          const product = tf.mul(gradient, rmsNormKernel.run({ x: input }, attrs));
-          const width = input.shape[input.rank - 1] ?? 1;
-          return tf.sum(tf.reshape(product, [-1, width]), 0);
-        },
+        weight: () => weightGradient(input, gradient, attrs),
       };
     },
   },
@@ -45,6 +41,39 @@ const rmsNormKernel: DomainKernel<{ x: Tensor; weight?: Tensor | undefined }, { 
  */
 export function rmsNorm<X extends Tensor>(x: X, weight: Tensor1D | undefined, epsilon: number): X {
   return rmsNormKernel.run<X>({ x, weight }, { epsilon });
+}
+
+type AddInputs = { residual: Tensor; x: Tensor; weight?: Tensor | undefined };
+
+/** One kernel for the norm at the end of a branch and the sum that takes it into the residual stream: there are three in every block. */
+const rmsNormAddKernel = defineDomainKernel<AddInputs, { epsilon: number }>({
+  name: 'NlaRmsNormAdd',
+  compose: ({ inputs: { residual, x, weight }, attrs }) => tf.add(residual, rmsNormKernel.run({ x, weight }, attrs)),
+  gradient: {
+    saves: ['x', 'weight'],
+    of({ dy: [dy], inputs: { x, weight }, attrs }) {
+      const gradient = dy as Tensor;
+      const input = x as Tensor;
+      return {
+        residual: () => tf.clone(gradient),
+        x: () => rmsNormGradKernel.run({ x: input, weight, dy: gradient }, attrs),
+        weight: () => weightGradient(input, gradient, attrs),
+      };
+    },
+  },
+});
+
+/**
+ * `residual + rmsNorm(x, weight, epsilon)`, see {@link rmsNorm}. Differentiable in all three.
+ *
+ * @param residual `[..., width]`, the shape of `x`
+ */
+export function rmsNormAdd<X extends Tensor>(residual: X, x: X, weight: Tensor1D | undefined, epsilon: number): X {
+  return rmsNormAddKernel.run<X>({ residual, x, weight }, { epsilon });
+}
+
+function weightGradient(x: Tensor, dy: Tensor, attrs: { epsilon: number }): Tensor {
+  return tf.tidy(() => tf.sum(tf.reshape(tf.mul(dy, rmsNormKernel.run({ x }, attrs)), [-1, x.shape[x.rank - 1] ?? 1]), 0));
 }
 
 function inverseRootMeanSquare(x: Tensor, epsilon: number): Tensor {

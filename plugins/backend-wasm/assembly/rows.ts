@@ -21,6 +21,28 @@ export function rmsNorm(x: usize, weight: usize, out: usize, rows: u32, width: u
   }
 }
 
+/** y = residual + x (mean(x^2) + epsilon)^(-1/2) weight; `weight` 0 for none. No fused sum: the bits are those of norm and sum apart. */
+export function rmsNormAdd(residual: usize, x: usize, weight: usize, out: usize, rows: u32, width: u32, epsilon: f32): void {
+  const end: usize = (width & ~3) << 2;
+  const rest = width & 3;
+  const one = f32x4.splat(1);
+  for (let row: u32 = 0; row < rows; row++) {
+    const r = f32x4.splat(inverseRoot(x, end, rest, width, epsilon));
+    let i: usize = 0;
+    for (; i < end; i += 16) {
+      const w = weight != 0 ? v128.load(weight + i) : one;
+      v128.store(out + i, f32x4.add(v128.load(residual + i), f32x4.mul(f32x4.mul(v128.load(x + i), r), w)));
+    }
+    if (rest) {
+      const w = weight != 0 ? loadPart(weight + i, rest) : one;
+      storePart(out + i, f32x4.add(loadPart(residual + i, rest), f32x4.mul(f32x4.mul(loadPart(x + i, rest), r), w)), rest);
+    }
+    residual += <usize>width * 4;
+    x += <usize>width * 4;
+    out += <usize>width * 4;
+  }
+}
+
 // @ts-ignore: decorator
 @inline
 function inverseRoot(x: usize, end: usize, rest: u32, width: u32, epsilon: f32): f32 {

@@ -1,13 +1,15 @@
 /**
- * The matrix product on several threads. The main thread posts a product cut into pieces, takes pieces itself and waits for those that
+ * Kernels on several threads: the matrix product, and the longest of the others. The main thread posts a task cut into pieces, takes pieces itself and waits for those that
  * others have taken; a thread that is late or never comes takes none, so nobody waits for it. Every element is computed by the same
  * operations in the same order as on one thread: the bits do not depend on the number of threads.
  *
- * The control block, 4-byte words: what the threads agree on, then the posted product.
+ * The control block, 4-byte words: what the threads agree on, then the posted task.
  */
+import { geglu, gegluGrad } from './elementwise';
 import { gemm, gemmIsDotProduct, tiledProduct } from './gemm';
+import { softcapCrossEntropyGrad, softcapLogSumExp } from './rows';
 
-/** Number of the product times 256, plus the next piece nobody has taken. One word, so that a piece is taken of the product that was read. */
+/** Number of the task times 256, plus the next piece nobody has taken. One word, so that a piece is taken of the task that was read. */
 const TICKET: usize = 0;
 /** Pieces done. */
 const DONE: usize = 64;
@@ -21,10 +23,23 @@ const STOP: usize = 136;
 const BROKEN: usize = 140;
 /** Pieces that helping threads have taken so far. */
 const HELPED: usize = 144;
-/** Pieces of the product; then its operands. */
+/** Pieces of the task, what they are ({@link Kind}), and how many rows, columns or elements one piece has; then the operands. */
 const PIECES: usize = 192;
+const KIND: usize = 196;
+const SIZE: usize = 200;
+const OPERANDS: usize = 204;
 const CONTROL_BYTES: u32 = 256;
 
+/** What the pieces of a task are. */
+const PRODUCT_ROWS: u32 = 0;
+const PRODUCT_COLUMNS: u32 = 1;
+const GEGLU: u32 = 2;
+const GEGLU_GRAD: u32 = 3;
+const LOG_SUM_EXP: u32 = 4;
+const CROSS_ENTROPY_GRAD: u32 = 5;
+
+/** Least elements of a piece of anything but a product: each costs some nanoseconds. */
+const PIECE_ELEMENTS: u32 = 16384;
 /** Floating-point operations of which a second thread is worth its waking up. */
 const WORTH: f64 = 1000000;
 /** Looks at a word before a thread goes to sleep over it: some 20 microseconds, about what waking it up costs. */
@@ -48,77 +63,160 @@ export function sharedGemm(
     gemm(a, lda, ta, b, ldb, tb, c, ldc, m, n, k, scratch);
     return;
   }
-  const piece = ((length + pieces - 1) / pieces + 7) & ~7;
-  const count = (length + piece - 1) / piece;
-  post(control, count, byRows ? piece : 0, a, lda, ta, b, ldb, tb, c, ldc, m, n, k, byRows ? 0 : piece);
-  const posted = control + PIECES;
-  while (take(control, scratch)) {}
-  // Whoever holds the last pieces is at work; on a busy machine it may be without a processor, so this thread leaves it one.
-  for (let spin: u32 = 0; atomic.load<u32>(control + DONE) < load<u32>(posted); spin++) {
-    if (spin < SPINS) continue;
-    const done = atomic.load<i32>(control + DONE);
-    if (<u32>done >= load<u32>(posted)) break;
-    atomic.store<i32>(control + WAITING, 1);
-    atomic.wait<i32>(control + DONE, done, 1000000);
-    atomic.store<i32>(control + WAITING, 0);
-  }
-  if (atomic.load<i32>(control + BROKEN) != 0) unreachable();
+  operand(control, 0, a);
+  operand(control, 1, lda);
+  operand(control, 2, ta ? 1 : 0);
+  operand(control, 3, b);
+  operand(control, 4, ldb);
+  operand(control, 5, tb ? 1 : 0);
+  operand(control, 6, c);
+  operand(control, 7, ldc);
+  operand(control, 8, m);
+  operand(control, 9, n);
+  operand(control, 10, k);
+  share(control, byRows ? PRODUCT_ROWS : PRODUCT_COLUMNS, length, ((length + pieces - 1) / pieces + 7) & ~7, scratch);
 }
 
-function post(
-  control: usize, pieces: u32, rows: u32, a: usize, lda: u32, ta: bool, b: usize, ldb: u32, tb: bool, c: usize, ldc: u32, m: u32, n: u32, k: u32, columns: u32,
+/** {@link geglu} on all threads. */
+export function sharedGeglu(control: usize, gate: usize, up: usize, out: usize, n: u32, scratch: usize): void {
+  operand(control, 0, gate);
+  operand(control, 1, up);
+  operand(control, 2, out);
+  operand(control, 3, n);
+  share(control, GEGLU, n, pieceOf(n, 1), scratch);
+}
+
+/** {@link gegluGrad} on all threads. */
+export function sharedGegluGrad(control: usize, gate: usize, up: usize, dy: usize, dgate: usize, dup: usize, n: u32, scratch: usize): void {
+  operand(control, 0, gate);
+  operand(control, 1, up);
+  operand(control, 2, dy);
+  operand(control, 3, dgate);
+  operand(control, 4, dup);
+  operand(control, 5, n);
+  share(control, GEGLU_GRAD, n, pieceOf(n, 1), scratch);
+}
+
+/** {@link softcapLogSumExp} on all threads. */
+export function sharedLogSumExp(control: usize, logits: usize, out: usize, rows: u32, width: u32, softcap: f32, scratch: usize): void {
+  operand(control, 0, logits);
+  operand(control, 1, out);
+  operand(control, 2, rows);
+  operand(control, 3, width);
+  operand(control, 4, reinterpret<u32>(softcap));
+  share(control, LOG_SUM_EXP, rows, pieceOf(rows, width), scratch);
+}
+
+/** {@link softcapCrossEntropyGrad} on all threads. */
+export function sharedCrossEntropyGrad(
+  control: usize, logits: usize, targets: usize, lse: usize, dy: usize, out: usize, rows: u32, width: u32, softcap: f32, scratch: usize,
 ): void {
-  const p = control + PIECES;
-  store<u32>(p, pieces);
-  store<u32>(p, rows, 4);
-  store<u32>(p, columns, 8);
-  store<usize>(p, a, 12);
-  store<u32>(p, lda, 16);
-  store<u32>(p, ta ? 1 : 0, 20);
-  store<usize>(p, b, 24);
-  store<u32>(p, ldb, 28);
-  store<u32>(p, tb ? 1 : 0, 32);
-  store<usize>(p, c, 36);
-  store<u32>(p, ldc, 40);
-  store<u32>(p, m, 44);
-  store<u32>(p, n, 48);
-  store<u32>(p, k, 52);
-  atomic.store<i32>(control + DONE, 0);
+  operand(control, 0, logits);
+  operand(control, 1, targets);
+  operand(control, 2, lse);
+  operand(control, 3, dy);
+  operand(control, 4, out);
+  operand(control, 5, rows);
+  operand(control, 6, width);
+  operand(control, 7, reinterpret<u32>(softcap));
+  share(control, CROSS_ENTROPY_GRAD, rows, pieceOf(rows, width), scratch);
+}
+
+/** Computes piece `index` of the posted task. */
+function compute(control: usize, index: u32, scratch: usize): void {
+  const kind = load<u32>(control + KIND), size = load<u32>(control + SIZE);
+  const start = index * size;
+  if (kind == PRODUCT_ROWS || kind == PRODUCT_COLUMNS) {
+    let a: usize = at(control, 0), b: usize = at(control, 3), c: usize = at(control, 6);
+    const lda = at(control, 1), ldb = at(control, 4), ldc = at(control, 7);
+    const ta = at(control, 2) != 0, tb = at(control, 5) != 0;
+    const m = at(control, 8), n = at(control, 9), k = at(control, 10);
+    if (kind == PRODUCT_ROWS) {
+      a += (<usize>start * (ta ? 1 : lda)) << 2;
+      c += (<usize>start * ldc) << 2;
+      tiledProduct(a, lda, ta, b, ldb, tb, c, ldc, min<u32>(size, m - start), n, k, scratch);
+    } else {
+      b += (<usize>start * (tb ? ldb : 1)) << 2;
+      c += <usize>start << 2;
+      gemm(a, lda, ta, b, ldb, tb, c, ldc, m, min<u32>(size, n - start), k, scratch);
+    }
+    return;
+  }
+  const from: usize = <usize>start << 2;
+  if (kind == GEGLU) {
+    geglu(at(control, 0) + from, at(control, 1) + from, at(control, 2) + from, min<u32>(size, at(control, 3) - start));
+  } else if (kind == GEGLU_GRAD) {
+    const left = min<u32>(size, at(control, 5) - start);
+    gegluGrad(at(control, 0) + from, at(control, 1) + from, at(control, 2) + from, at(control, 3) + from, at(control, 4) + from, left);
+  } else if (kind == LOG_SUM_EXP) {
+    const width = at(control, 3);
+    const rows = min<u32>(size, at(control, 2) - start);
+    softcapLogSumExp(at(control, 0) + from * width, at(control, 1) + from, rows, width, reinterpret<f32>(at(control, 4)));
+  } else {
+    const width = at(control, 6);
+    const rows = min<u32>(size, at(control, 5) - start);
+    softcapCrossEntropyGrad(
+      at(control, 0) + from * width, at(control, 1) + from, at(control, 2) + from, at(control, 3) + from, at(control, 4) + from * width,
+      rows, width, reinterpret<f32>(at(control, 7)),
+    );
+  }
+}
+
+/** Rows (or, with a width of 1, elements) of a piece: at most 8 pieces, each large enough, with ends where a vector ends. */
+function pieceOf(rows: u32, width: u32): u32 {
+  const least = (PIECE_ELEMENTS + width - 1) / max<u32>(width, 1);
+  return (max<u32>(least, (rows + 7) / 8) + 3) & ~3;
+}
+
+// @ts-ignore: decorator
+@inline
+function operand(control: usize, index: u32, value: usize): void {
+  store<usize>(control + OPERANDS + (<usize>index << 2), value);
+}
+
+// @ts-ignore: decorator
+@inline
+function at(control: usize, index: u32): u32 {
+  return load<u32>(control + OPERANDS + (<usize>index << 2));
+}
+
+/** Computes the task whose operands are in place, `length` cut into pieces of `size`, on all threads. */
+function share(control: usize, kind: u32, length: u32, size: u32, scratch: usize): void {
+  const pieces = (length + size - 1) / size;
+  store<u32>(control + KIND, kind);
+  store<u32>(control + SIZE, size);
+  if (pieces < 2) {
+    if (pieces == 1) compute(control, 0, scratch);
+    return;
+  }
+  store<u32>(control + PIECES, pieces);
+  atomic.store<u32>(control + DONE, 0);
   atomic.store<u32>(control + TICKET, ((atomic.load<u32>(control + TICKET) >> 8) + 1) << 8);
-  if (atomic.load<i32>(control + SLEEPING) > 0) atomic.notify(control + TICKET, -1);
+  if (atomic.load<u32>(control + SLEEPING) > 0) atomic.notify(control + TICKET, -1);
+  while (take(control, scratch)) {}
+  // Whoever holds the last pieces is at work; on a busy machine it may be without a processor, so this thread leaves it one.
+  for (let spin: u32 = 0; ; spin++) {
+    const done = atomic.load<u32>(control + DONE);
+    if (done >= pieces) break;
+    if (spin < SPINS) continue;
+    atomic.store<u32>(control + WAITING, 1);
+    atomic.wait<i32>(control + DONE, <i32>done, 1000000);
+    atomic.store<u32>(control + WAITING, 0);
+  }
+  if (atomic.load<u32>(control + BROKEN) != 0) unreachable();
 }
 
 /** Takes one piece and computes it. False if there is none. */
 function take(control: usize, scratch: usize): bool {
-  const p = control + PIECES;
   while (true) {
     const ticket = atomic.load<u32>(control + TICKET);
     const index = ticket & 255;
-    // Read before the piece is taken: if the ticket is still the same then, these belong to it.
-    const pieces = load<u32>(p);
-    if (index >= pieces) return false;
-    const rows = load<u32>(p, 4), columns = load<u32>(p, 8);
-    let a = load<usize>(p, 12), b = load<usize>(p, 24), c = load<usize>(p, 36);
-    const lda = load<u32>(p, 16), ldb = load<u32>(p, 28), ldc = load<u32>(p, 40);
-    const ta = load<u32>(p, 20) != 0, tb = load<u32>(p, 32) != 0;
-    let m = load<u32>(p, 44), n = load<u32>(p, 48);
-    const k = load<u32>(p, 52);
+    if (index >= load<u32>(control + PIECES)) return false;
+    // If the ticket is still the same the number of pieces belonged to it. A task that has a piece at work stays as it is.
     if (atomic.cmpxchg<u32>(control + TICKET, ticket, ticket + 1) != ticket) continue;
-    if (rows > 0) {
-      const start = index * rows;
-      m = min<u32>(rows, m - start);
-      a += (<usize>start * (ta ? 1 : lda)) << 2;
-      c += (<usize>start * ldc) << 2;
-      tiledProduct(a, lda, ta, b, ldb, tb, c, ldc, m, n, k, scratch);
-    } else {
-      const start = index * columns;
-      n = min<u32>(columns, n - start);
-      b += (<usize>start * (tb ? ldb : 1)) << 2;
-      c += <usize>start << 2;
-      gemm(a, lda, ta, b, ldb, tb, c, ldc, m, n, k, scratch);
-    }
-    atomic.add<i32>(control + DONE, 1);
-    if (atomic.load<i32>(control + WAITING) != 0) atomic.notify(control + DONE, 1);
+    compute(control, index, scratch);
+    atomic.add<u32>(control + DONE, 1);
+    if (atomic.load<u32>(control + WAITING) != 0) atomic.notify(control + DONE, 1);
     return true;
   }
 }

@@ -35,6 +35,27 @@ export interface KernelExports {
       scratch: number,
     ]
   ): void;
+  sharedGeglu(control: number, gate: number, up: number, out: number, n: number, scratch: number): void;
+  sharedGegluGrad(
+    ...call: [control: number, gate: number, up: number, dy: number, dgate: number, dup: number, n: number, scratch: number]
+  ): void;
+  sharedLogSumExp(
+    ...call: [control: number, logits: number, out: number, rows: number, width: number, softcap: number, scratch: number]
+  ): void;
+  sharedCrossEntropyGrad(
+    ...call: [
+      control: number,
+      logits: number,
+      targets: number,
+      lse: number,
+      dy: number,
+      out: number,
+      rows: number,
+      width: number,
+      softcap: number,
+      scratch: number,
+    ]
+  ): void;
   serve(control: number, scratch: number): void;
   helped(control: number): number;
   abandon(control: number): void;
@@ -47,6 +68,7 @@ export interface KernelExports {
   geglu(gate: number, up: number, out: number, n: number): void;
   gegluGrad(gate: number, up: number, dy: number, dgate: number, dup: number, n: number): void;
   rmsNorm(x: number, weight: number, out: number, rows: number, width: number, epsilon: number): void;
+  rmsNormAdd(residual: number, x: number, weight: number, out: number, rows: number, width: number, epsilon: number): void;
   rmsNormGrad(x: number, weight: number, dy: number, out: number, rows: number, width: number, epsilon: number): void;
   rope(
     ...call: [

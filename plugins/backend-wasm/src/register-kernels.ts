@@ -8,7 +8,7 @@ import { geglu, gegluGrad } from './kernels/geglu.js';
 import { cast, identity } from './kernels/identity.js';
 import { loraUp, loraUpGrad } from './kernels/lora.js';
 import { nf4Unpack } from './kernels/nf4-unpack.js';
-import { rmsNorm, rmsNormGrad } from './kernels/rms-norm.js';
+import { rmsNorm, rmsNormAdd, rmsNormGrad } from './kernels/rms-norm.js';
 import { rope } from './kernels/rope.js';
 import { roundHalf } from './kernels/round-half.js';
 import { slice, splitV } from './kernels/slice.js';
@@ -34,6 +34,7 @@ const kernels: readonly WasmKernel[] = [
   tile,
   transpose,
   rmsNorm,
+  rmsNormAdd,
   rmsNormGrad,
   rope,
   geglu,

@@ -1,5 +1,5 @@
 import { NlaError, type ForwardInput, type LoraAdapter, type LoraPair, type Override, type RandomStream } from '@nlakit/core';
-import { causalAttention, geglu, loraLinear, rmsNorm, rope, tf } from '@nlakit/ops';
+import { causalAttention, geglu, loraLinear, rmsNorm, rmsNormAdd, rope, tf } from '@nlakit/ops';
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Gemma4Config, Gemma4Layer } from './config.js';
 import type { TypeConstants } from './pass-plan.js';
@@ -77,6 +77,10 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
   const norm = <T extends Tensor>(x: T, name: string | undefined): T =>
     rmsNorm<T>(x, name === undefined ? undefined : weights.vector(`${name}.weight`), epsilon);
 
+  /** The residual stream with a branch's normed result added. */
+  const joined = (residual: Tensor2D, branch: Tensor2D, name: string): Tensor2D =>
+    rmsNormAdd(residual, branch, weights.vector(`${name}.weight`), epsilon);
+
   const attention = (layer: Gemma4Layer, h: Tensor2D, input: BlockInput): { output: Tensor2D; own: KeysValues | undefined } => {
     const { batch, length, constants, past, dropout } = input;
     const { headDim, kvHeads } = layer;
@@ -140,15 +144,15 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
       const at = `layers.${layer.index}`;
 
       const { output, own } = attention(layer, norm(residual, `${at}.input_layernorm`), input);
-      let x = tf.add<Tensor2D>(residual, norm(output, `${at}.post_attention_layernorm`));
+      let x = joined(residual, output, `${at}.post_attention_layernorm`);
 
       const h = norm(x, `${at}.pre_feedforward_layernorm`);
       const wide = geglu(linear(h, `${at}.mlp.gate_proj`, dropout), linear(h, `${at}.mlp.up_proj`, dropout));
-      x = tf.add(x, norm(linear(wide, `${at}.mlp.down_proj`, dropout), `${at}.post_feedforward_layernorm`));
+      x = joined(x, linear(wide, `${at}.mlp.down_proj`, dropout), `${at}.post_feedforward_layernorm`);
 
       // The per-layer branch reads the raw residual stream: no norm before it.
       const narrow = geglu(linear(x, `${at}.per_layer_input_gate`, dropout), perLayer);
-      x = tf.add(x, norm(linear(narrow, `${at}.per_layer_projection`, dropout), `${at}.post_per_layer_input_norm`));
+      x = joined(x, linear(narrow, `${at}.per_layer_projection`, dropout), `${at}.post_per_layer_input_norm`);
 
       // The scalar multiplies the whole stream, not a branch.
       return { residual: tf.mul(x, weights.vector(`${at}.layer_scalar`)), own };

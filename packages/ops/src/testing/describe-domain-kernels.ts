@@ -5,7 +5,7 @@ import { geglu } from '../geglu.js';
 import { linear } from '../linear.js';
 import { loraLinear } from '../lora-linear.js';
 import { nf4Unpack, NF4_VALUES } from '../nf4-unpack.js';
-import { rmsNorm } from '../rms-norm.js';
+import { rmsNorm, rmsNormAdd } from '../rms-norm.js';
 import { rope } from '../rope.js';
 import { ropeTables } from '../rope-tables.js';
 import { softcappedCrossEntropy } from '../softcapped-cross-entropy.js';
@@ -71,6 +71,32 @@ export function describeDomainKernels(runner: TestRunner, backendName: string | 
           inputs: { x: someValues(3, shape, 2) },
           compute: ({ x }) => rmsNorm(x, undefined, EPSILON),
           reference: ({ x }) => rmsNormReference(x, () => 1, EPSILON),
+        }));
+      test(`rmsNormAdd, [${shape.join()}]`, () => {
+        const added = (residual: Values, normed: Values): Values =>
+          valuesOf(shape, (index) => (residual.data[index] ?? NaN) + (normed.data[index] ?? NaN));
+        return checkOperation(runner, {
+          inputs: { residual: someValues(5, shape), x: someValues(6, shape, 2), weight: someValues(7, [width], 1.5) },
+          compute: ({ residual, x, weight }) => rmsNormAdd(residual, x, weight as Tensor1D, EPSILON),
+          reference: ({ residual, x, weight }) =>
+            added(
+              residual,
+              rmsNormReference(x, (column) => weight.data[column] ?? NaN, EPSILON),
+            ),
+          mistakes: {
+            'the norm of the sum': ({ residual, x, weight }) =>
+              rmsNormReference(added(residual, x), (column) => weight.data[column] ?? NaN, EPSILON),
+          },
+        });
+      });
+      test(`rmsNormAdd without a weight, [${shape.join()}]`, () =>
+        checkOperation(runner, {
+          inputs: { residual: someValues(8, shape), x: someValues(9, shape, 2) },
+          compute: ({ residual, x }) => rmsNormAdd(residual, x, undefined, EPSILON),
+          reference: ({ residual, x }) => {
+            const normed = rmsNormReference(x, () => 1, EPSILON);
+            return valuesOf(shape, (index) => (residual.data[index] ?? NaN) + (normed.data[index] ?? NaN));
+          },
         }));
     }
 

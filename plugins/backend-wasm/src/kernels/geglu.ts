@@ -12,7 +12,10 @@ export const geglu: WasmKernel = {
     const up = input(call, 'NlaGeglu', 'up');
     requireShape(util.arraysEqual(gate.shape, up.shape), 'NlaGeglu', { gate: gate.shape, up: up.shape }, 'equal shapes');
     const out = output(engine, gate.shape);
-    engine.kernels.geglu(addressOf(engine, gate), addressOf(engine, up), out.address, sizeOf(gate));
+    const { kernels, helpers, scratch } = engine;
+    const [g, u] = [addressOf(engine, gate), addressOf(engine, up)];
+    if (helpers === undefined) kernels.geglu(g, u, out.address, sizeOf(gate));
+    else kernels.sharedGeglu(helpers.control, g, u, out.address, sizeOf(gate), scratch);
     return out.tensor;
   },
 };
@@ -34,7 +37,9 @@ export const gegluGrad: WasmKernel = {
     const dgate = output(engine, gate.shape);
     const dup = outputBeside(engine, dgate.tensor, gate.shape);
     const [g, u, d] = [gate, up, dy].map((tensor) => addressOf(engine, tensor)) as [number, number, number];
-    engine.kernels.gegluGrad(g, u, d, dgate.address, dup.address, sizeOf(gate));
+    const { kernels, helpers, scratch } = engine;
+    if (helpers === undefined) kernels.gegluGrad(g, u, d, dgate.address, dup.address, sizeOf(gate));
+    else kernels.sharedGegluGrad(helpers.control, g, u, d, dgate.address, dup.address, sizeOf(gate), scratch);
     return [dgate.tensor, dup.tensor];
   },
 };

@@ -17,6 +17,23 @@ export const rmsNorm: WasmKernel = {
   },
 };
 
+/** NlaRmsNormAdd: NlaRmsNorm of `x` added to `residual`. */
+export const rmsNormAdd: WasmKernel = {
+  name: 'NlaRmsNormAdd',
+  run: (call) => {
+    const { engine, attrs } = call;
+    const residual = input(call, 'NlaRmsNormAdd', 'residual');
+    const x = input(call, 'NlaRmsNormAdd', 'x');
+    const { rows, width } = rowsOf(x);
+    requireShape(util.arraysEqual(x.shape, residual.shape), 'NlaRmsNormAdd', { residual: residual.shape, x: x.shape }, 'equal shapes');
+    const weight = weightAddress(call, 'NlaRmsNormAdd', width);
+    const out = output(engine, x.shape);
+    const [to, from] = [addressOf(engine, residual), addressOf(engine, x)];
+    engine.kernels.rmsNormAdd(to, from, weight, out.address, rows, width, Number(attrs['epsilon']));
+    return out.tensor;
+  },
+};
+
 /** NlaRmsNormGrad: the gradient of NlaRmsNorm with respect to x. */
 export const rmsNormGrad: WasmKernel = {
   name: 'NlaRmsNormGrad',

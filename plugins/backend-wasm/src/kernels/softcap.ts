@@ -17,7 +17,10 @@ export const softcapLogSumExp: WasmKernel = {
       new Float32Array(moduleOf(engine.backend).HEAPU8.buffer, out.address, rows).fill(-Infinity);
       return out.tensor;
     }
-    engine.kernels.softcapLogSumExp(addressOf(engine, logits), out.address, rows, width, Number(attrs['softcap']));
+    const { kernels, helpers, scratch } = engine;
+    const [from, softcap] = [addressOf(engine, logits), Number(attrs['softcap'])];
+    if (helpers === undefined) kernels.softcapLogSumExp(from, out.address, rows, width, softcap);
+    else kernels.sharedLogSumExp(helpers.control, from, out.address, rows, width, softcap, scratch);
     return out.tensor;
   },
 };
@@ -41,7 +44,10 @@ export const softcapCrossEntropyGrad: WasmKernel = {
     );
     const out = output(engine, logits.shape);
     const [l, t, s, d] = [logits, targets, lse, dy].map((tensor) => addressOf(engine, tensor)) as [number, number, number, number];
-    engine.kernels.softcapCrossEntropyGrad(l, t, s, d, out.address, rows, width, Number(attrs['softcap']));
+    const softcap = Number(attrs['softcap']);
+    const { kernels, helpers, scratch } = engine;
+    if (helpers === undefined) kernels.softcapCrossEntropyGrad(l, t, s, d, out.address, rows, width, softcap);
+    else kernels.sharedCrossEntropyGrad(helpers.control, l, t, s, d, out.address, rows, width, softcap, scratch);
     return out.tensor;
   },
 };
