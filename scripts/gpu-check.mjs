@@ -33,7 +33,7 @@ function nla(...args) {
   try {
     return { answer: JSON.parse(stdout), status };
   } catch {
-    return { answer: { error: { message: stderr.trim() || stdout.trim() } }, status };
+    return { answer: { error: { message: stderr.trim().split('\n').at(-1) ?? stdout } }, status };
   }
 }
 
