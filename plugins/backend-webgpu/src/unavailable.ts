@@ -1,7 +1,7 @@
 import { NlaError } from '@nlakit/core';
 
 /** Version of the npm package `webgpu` this package is written for: others ask for a newer C library (0.6.0, 0.6.1) or lack fixes. */
-export const dawnVersion = '0.6.2';
+const dawnVersion = '0.6.2';
 
 /** What is in the way of this backend, what it needs instead, and what to do. */
 export interface Obstacle {
