@@ -15,3 +15,4 @@ export * from './embedding-rows.js';
 export * from './nf4-unpack.js';
 export * from './plain-quantizer.js';
 export * from './plain-plugin.js';
+export * from './profile-kernels.js';

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { isNlaError } from '@nlakit/core';
+import { profileKernels } from '@nlakit/ops';
 import { modelLoss } from './held-out-loss.js';
-import { profileKernels } from './kernel-profile.js';
 import { appendCurve, rewindCurve, type CurvePoint } from './loss-curve.js';
 import { machineFacts } from '@nlakit/run';
 import { modelConfig } from './model-shape.js';

@@ -1,7 +1,13 @@
 import type { CommandContext } from '../command-context.js';
+import type { KernelTime } from '@nlakit/ops';
 import type { BesidePeer } from './beside-peer.js';
+import type { Roof } from './gemm-roof.js';
 import type { PeerPython } from './peer-python.js';
 import type { SecondsSummary } from './summarize.js';
+
+/** What else a row can be measured against; `roof`: the engine's own matrix products. */
+export const baselineNames = ['roof'] as const;
+export type BaselineName = (typeof baselineNames)[number];
 
 /** What a case works with. */
 export interface BenchSetting {
@@ -22,6 +28,10 @@ export interface BenchSetting {
   readonly only?: string;
   /** What to measure beside, where the case has something to compare. */
   readonly peer?: PeerPython;
+  /** What else to measure of the same work, where the case has it. */
+  readonly baselines: readonly BaselineName[];
+  /** Whether one run more is taken apart by kernel, where the case has it. */
+  readonly profiled: boolean;
   /** What the peer computes in where the case leaves it open. */
   readonly peerDtype: 'bf16' | 'f32';
 }
@@ -46,6 +56,10 @@ export interface BenchRow extends BesidePeer {
   readonly peakBytes: number;
   /** Largest memory of the backend in this case so far, bytes. */
   readonly backendPeakBytes?: number;
+  /** The matrix products of the engine at the shapes of the row, and the share of their rate that it reaches. */
+  readonly roof?: Roof;
+  /** Where the time of one further run went, longest first. */
+  readonly profile?: readonly KernelTime[];
   /** Further figures and settings of the row. */
   readonly details?: Readonly<Record<string, number | string | boolean>>;
 }

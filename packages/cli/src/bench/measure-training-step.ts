@@ -13,7 +13,7 @@ import {
   type SftOptions,
   trainedAdapter,
 } from '@nlakit/nla/training';
-import { tf } from '@nlakit/ops';
+import { profileKernels, tf, type KernelTime } from '@nlakit/ops';
 import { createSeedStreams } from '@nlakit/run';
 import { stopIfInterrupted } from './stop-if-interrupted.js';
 
@@ -33,12 +33,17 @@ export interface MeasuredStep {
 /** Steps of a recipe on one model, and what was planned for them. */
 export interface MeasuredTraining {
   readonly plan: MemoryPlan;
+  /** Whether activations were computed again in the backward pass. */
+  readonly recomputed: boolean;
   readonly steps: readonly MeasuredStep[];
+  /** Where the time of one further step went, where that was asked for. */
+  readonly profile?: readonly KernelTime[];
 }
 
 /**
  * Runs optimizer steps of the AV recipe on random token ids: one vector injected at the fourth position, the loss on every next token (at
- * least as many as any row of that length has); recipe, gradients and update are the trainers' own. `onStep` is waited for between two steps. The adapter's B matrices start at
+ * least as many as any row of that length has); recipe, gradients and update are the trainers' own. `onStep` is waited for between two steps; `profiled` makes one
+ * step more. The adapter's B matrices start at
  * small random values instead of zeros, so that no gradient is zero by construction. Everything made is freed again.
  */
 export async function measureTrainingStep(
@@ -49,7 +54,13 @@ export async function measureTrainingStep(
     steps = 1,
     signal,
     onStep,
-  }: { readonly steps?: number; readonly signal?: AbortSignal; readonly onStep?: (step: number) => unknown } = {},
+    profiled = false,
+  }: {
+    readonly steps?: number;
+    readonly signal?: AbortSignal;
+    readonly onStep?: (step: number) => unknown;
+    readonly profiled?: boolean;
+  } = {},
 ): Promise<MeasuredTraining> {
   const recipe = resolveRecipe(options, 'av');
   const { spec } = model;
@@ -96,35 +107,40 @@ export async function measureTrainingStep(
   };
 
   model.adapt(trainedAdapter(initial.spec, trainable));
+  const takeStep = async (step: number): Promise<MeasuredStep> => {
+    const started = performance.now();
+    sum.clear();
+    let loss = 0;
+    for (let part = 0; part < recipe.accumulate; part++) {
+      if (signal !== undefined) stopIfInterrupted(signal);
+      const result = await lossAndGradients(model, variables, microBatch(), checkpoint);
+      loss += result.loss;
+      sum.add(result.gradients);
+    }
+    const passed = performance.now();
+    const gradientNorm = optimizer.clip(sum.total);
+    optimizer.update(sum.total, optimizer.learningRate(step));
+    return {
+      tokens: recipe.microBatch * recipe.maxLength * recipe.accumulate,
+      trained,
+      loss,
+      gradientNorm,
+      passSeconds: (passed - started) / 1000,
+      updateSeconds: (performance.now() - passed) / 1000,
+      peakBytes: backend.memory().peakBytes,
+    };
+  };
   const measured: MeasuredStep[] = [];
+  let profile: readonly KernelTime[] | undefined;
   try {
     for (let step = 1; step <= steps; step++) {
-      const started = performance.now();
-      sum.clear();
-      let loss = 0;
-      for (let part = 0; part < recipe.accumulate; part++) {
-        if (signal !== undefined) stopIfInterrupted(signal);
-        const result = await lossAndGradients(model, variables, microBatch(), checkpoint);
-        loss += result.loss;
-        sum.add(result.gradients);
-      }
-      const passed = performance.now();
-      const gradientNorm = optimizer.clip(sum.total);
-      optimizer.update(sum.total, optimizer.learningRate(step));
-      measured.push({
-        tokens: recipe.microBatch * recipe.maxLength * recipe.accumulate,
-        trained,
-        loss,
-        gradientNorm,
-        passSeconds: (passed - started) / 1000,
-        updateSeconds: (performance.now() - passed) / 1000,
-        peakBytes: backend.memory().peakBytes,
-      });
+      measured.push(await takeStep(step));
       await onStep?.(step);
     }
+    if (profiled) profile = await profileKernels(() => takeStep(steps + 1));
   } finally {
     model.adapt(null);
     trainable.dispose();
   }
-  return { plan, steps: measured };
+  return { plan, recomputed: checkpoint, steps: measured, ...(profile === undefined ? {} : { profile }) };
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { applyOverrides, machineFacts } from '@nlakit/run';
 import { atomicWriteFile } from '@nlakit/safetensors';
 import { alignColumns } from '../align-columns.js';
-import type { BenchRow, BenchSetting } from '../bench/bench-case.js';
+import { baselineNames, type BaselineName, type BenchRow, type BenchSetting } from '../bench/bench-case.js';
 import { benchCases } from '../bench/bench-cases.js';
 import { openPeerPython, type PeerPython } from '../bench/peer-python.js';
 import { overridesOf, usage, wholeNumber, type CommandContext } from '../command-context.js';
@@ -19,6 +19,8 @@ interface BenchOptions {
   readonly only?: string;
   readonly peer?: string;
   readonly peerDtype?: 'bf16' | 'f32';
+  readonly baseline?: readonly string[];
+  readonly profile?: boolean;
   readonly out?: string;
 }
 
@@ -33,6 +35,8 @@ export async function bench(context: CommandContext, options: BenchOptions, name
     context,
     ...chosenBackend(context),
     peerDtype: options.peerDtype ?? 'bf16',
+    baselines: (options.baseline ?? []).map(baselineOf),
+    profiled: options.profile === true,
     ...(length === undefined ? {} : { length }),
     ...(options.model === undefined ? {} : { model: options.model }),
     ...(options.only === undefined ? {} : { only: options.only }),
@@ -63,7 +67,7 @@ export async function bench(context: CommandContext, options: BenchOptions, name
     const recorded = { writtenAt: new Date().toISOString(), ...result };
     await atomicWriteFile(resolve(io.cwd, options.out), `${JSON.stringify(recorded, null, 2)}\n`);
   }
-  context.print(result, () => table(rows));
+  context.print(result, () => [table(rows), ...rows.flatMap(profileLines)].join('\n'));
   return undefined;
 }
 
@@ -77,6 +81,12 @@ function chosenBackend(context: CommandContext): Pick<BenchSetting, 'backend' | 
   if (overrides.length === 0) return { backend };
   const { backend: slot } = applyOverrides({ backend: { options: {} } }, overrides) as { backend: { options: Record<string, unknown> } };
   return { backend, backendOptions: slot.options };
+}
+
+function baselineOf(name: string): BaselineName {
+  const known = baselineNames.find((one) => one === name);
+  if (known === undefined) throw usage('--baseline', name, baselineNames.join(', '));
+  return known;
 }
 
 async function peerOf(
@@ -96,11 +106,12 @@ async function peerOf(
 
 function table(rows: readonly BenchRow[]): string {
   const compared = rows.some(({ peer }) => peer !== undefined);
+  const roofed = rows.some(({ roof }) => roof !== undefined);
   const header = ['case', 'what', 'backend', 'median', 'min', 'max', 'processor', 'rate', 'peak'];
   return alignColumns(
     [
-      [...header, ...(compared ? ['Python', 'Python peak', 'ratio'] : [])],
-      ...rows.map(({ case: name, what, backend, seconds, cpuSeconds, rate, rateUnit, peakBytes, peer, ratio }) => [
+      [...header, ...(roofed ? ['roof', 'reached'] : []), ...(compared ? ['Python', 'Python peak', 'ratio'] : [])],
+      ...rows.map(({ case: name, what, backend, seconds, cpuSeconds, rate, rateUnit, peakBytes, roof, peer, ratio }) => [
         name,
         what,
         backend,
@@ -108,12 +119,32 @@ function table(rows: readonly BenchRow[]): string {
         cpuSeconds === undefined ? '' : formatSeconds(cpuSeconds),
         rate === undefined ? '' : `${shorten(rate)} ${rateUnit ?? ''}`,
         formatBytes(peakBytes),
+        ...(!roofed
+          ? []
+          : roof === undefined
+            ? ['', '']
+            : [`${shorten(roof.operationsPerSecond)}FLOP/s`, `${(100 * roof.share).toFixed(0)} %`]),
         ...(peer === undefined ? [] : [formatSeconds(peer.seconds.median), formatBytes(peer.peakBytes)]),
         ...(ratio === undefined ? [] : [`${ratio.toPrecision(3)}x`]),
       ]),
     ],
     3,
   );
+}
+
+/** The ten kernels that take longest, and how much of the time they are. */
+function profileLines({ what, profile }: BenchRow): string[] {
+  if (profile === undefined) return [];
+  const whole = profile.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const lines = profile
+    .slice(0, 10)
+    .map(({ name, calls, milliseconds }) => [
+      `${((100 * milliseconds) / whole).toFixed(1)} %`,
+      formatSeconds(milliseconds / 1000),
+      `${calls} calls`,
+      name,
+    ]);
+  return ['', `Kernels of one run of ${what}:`, alignColumns(lines, 0)];
 }
 
 function formatSeconds(value: number): string {

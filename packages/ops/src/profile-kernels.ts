@@ -1,4 +1,4 @@
-import { tf } from '@nlakit/ops';
+import { tf } from './tensorflow.js';
 
 /** Time spent in one kernel, without the kernels it called itself. */
 export interface KernelTime {
@@ -9,7 +9,7 @@ export interface KernelTime {
 
 /**
  * Measures where the time of `action` goes, kernel by kernel, by standing in for the engine's `runKernel`. Means something on engines
- * that compute synchronously, as wasm and tfjs-node do. What is not in a kernel (recording, shapes, copies to the host) is `(rest)`.
+ * that compute synchronously, as wasm and tfjs-node do; elsewhere it is the time of handing work over. What is not in a kernel (recording, shapes, copies to the host) is `(rest)`.
  */
 export async function profileKernels(action: () => Promise<unknown>): Promise<KernelTime[]> {
   const engine = tf.engine();
