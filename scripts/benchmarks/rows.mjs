@@ -1,0 +1,121 @@
+// The rows of the table of benchmarks: what is run, and what it is to reach. Ratios are our time over Python's in the same run.
+
+const wasm = { backend: '@nlakit/backend-wasm' };
+const tensorflow = { backend: '@nlakit/backend-tfjs-node-gpu' };
+/** TensorFlow's products with the frozen base in bf16, as Python's are in these rows. */
+const tensorflowBf16 = { backend: tensorflow.backend, set: ['backend.options.multiply=bf16'] };
+
+/** Our time over Python's. */
+const ratio = (limit) => ({ what: 'time, ours / Python', of: (row) => row.ratio, limit });
+/** Python's time over ours, where the target is stated as a rate. */
+const speed = (least) => ({ what: 'tokens/s, ours / Python', of: (row) => 1 / row.ratio, least });
+const memory = (limit) => ({ what: 'peak memory, ours / Python', of: (row) => row.peakBytes / row.peer?.peakBytes, limit });
+const roof = (least) => ({ what: "share of the engine's own matrix products", of: (row) => row.roof?.share, least });
+
+const plain = (batch) => `#plain, batch ${batch} of`;
+const generation = (batch) => `#plain, ${batch} x`;
+const e2b = (length, more) => ['e2b-step', '--length', `${length}`, ...more];
+const fullSize = ['--warmup', '1', '--repeats', '2'];
+const fullSizeShort = ['--warmup', '1', '--repeats', '1'];
+
+/**
+ * @typedef {object} Target
+ * @property {string} what
+ * @property {(row: object) => number} of what is compared, of a row of `nla bench --json`
+ * @property {number} [limit] met at most there
+ * @property {number} [least] met at least there
+ */
+/**
+ * @typedef {object} Row
+ * @property {string} id
+ * @property {readonly string[]} args of `nla bench`, without backend and peer
+ * @property {readonly string[]} quick the same for a rehearsal: one repeat, and short
+ * @property {string} [backend]
+ * @property {readonly string[]} [set] options of the backend
+ * @property {boolean} [alone] without Python
+ * @property {readonly Target[]} targets
+ */
+
+/** Cheap rows first, so that a run that is cut off has most of them. */
+/** @type {readonly Row[]} */
+export const rows = [
+  ...[
+    { name: 'wasm', use: wasm, step: 2, generate: { 1: 3, 8: 1 } },
+    { name: 'tensorflow', use: tensorflow, step: 0.7, generate: { 1: 3, 8: 2 } },
+  ].flatMap(({ name, use, step, generate }) => [
+    ...[1, 16].map((batch) => ({
+      id: `tiny-step-${batch}-${name}`,
+      args: ['tiny-step', '--only', plain(batch), '--repeats', batch === 1 ? '15' : '7', '--baseline', 'roof', '--profile'],
+      quick: ['tiny-step', '--only', plain(batch), '--length', '16', '--repeats', '1'],
+      ...use,
+      targets: [ratio(step)],
+    })),
+    ...[1, 8].map((batch) => ({
+      id: `generate-${batch}-${name}`,
+      args: ['generate', '--only', generation(batch), '--repeats', '7'],
+      quick: ['generate', '--only', generation(batch), '--repeats', '1'],
+      ...use,
+      targets: [speed(generate[batch])],
+    })),
+    {
+      id: `startup-${name}`,
+      args: ['startup', '--only', 'training step', '--repeats', '5'],
+      quick: ['startup', '--only', 'training step', '--repeats', '1', '--warmup', '0'],
+      ...use,
+      targets: [ratio(0.4)],
+    },
+    {
+      id: `load-${name}`,
+      args: ['load', '--only', '#plain, and', '--repeats', '7'],
+      quick: ['load', '--only', '#plain, and', '--repeats', '1'],
+      ...use,
+      targets: [],
+    },
+  ]),
+  ...[wasm, tensorflow].map((use, at) => ({
+    id: `nf4-unpack-${['wasm', 'tensorflow'][at]}`,
+    args: ['nf4', '--only', 'unpack to', '--repeats', '9'],
+    quick: ['nf4', '--only', 'unpack to', '--repeats', '1'],
+    ...use,
+    targets: [],
+  })),
+  {
+    id: 'nf4-e2b',
+    args: ['nf4-e2b', '--warmup', '0', '--repeats', '2'],
+    quick: ['nf4-e2b', '--warmup', '0', '--repeats', '1'],
+    targets: [ratio(0.15)],
+  },
+  {
+    id: 'e2b-step-128-tensorflow',
+    args: e2b(128, [...fullSize, '--baseline', 'roof', '--profile']),
+    quick: e2b(8, ['--baseline', 'roof']),
+    ...tensorflowBf16,
+    targets: [ratio(0.7), roof(0.7)],
+  },
+  {
+    id: 'e2b-step-512-tensorflow',
+    args: e2b(512, [...fullSize, '--baseline', 'roof', '--profile']),
+    quick: e2b(16, []),
+    ...tensorflowBf16,
+    targets: [ratio(0.8), memory(0.45), roof(0.7)],
+  },
+  {
+    id: 'e2b-step-128-tensorflow-f32',
+    args: e2b(128, ['--peer-dtype', 'f32', ...fullSizeShort]),
+    ...tensorflow,
+    targets: [],
+  },
+  {
+    id: 'e2b-step-512-tensorflow-f32',
+    args: e2b(512, ['--peer-dtype', 'f32', ...fullSizeShort]),
+    ...tensorflow,
+    targets: [],
+  },
+  {
+    id: 'e2b-step-128-wasm',
+    args: e2b(128, ['--warmup', '0', '--repeats', '1', '--baseline', 'roof']),
+    ...wasm,
+    alone: true,
+    targets: [roof(0.7)],
+  },
+];

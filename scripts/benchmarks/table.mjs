@@ -1,0 +1,98 @@
+// What the benchmarks found, judged against the targets, as data and as a page.
+
+/**
+ * What a measured row comes to beside its targets; nothing for a target that needs a Python where there was none.
+ *
+ * @param {import('./rows.mjs').Row} row
+ * @param {object} measured a row of `nla bench --json`
+ */
+export function judge({ targets }, measured) {
+  return targets.flatMap(({ what, of, limit, least }) => {
+    const value = of(measured);
+    // Without Python there is no ratio to judge.
+    if (!Number.isFinite(value)) return [];
+    const target = limit === undefined ? `at least ${least}` : `at most ${limit}`;
+    return [{ what, measured: value, target, met: limit === undefined ? value >= least : value <= limit }];
+  });
+}
+
+/** The page of `docs/results/benchmarks.md`. */
+export function markdown({ writtenAt, machine, peer, quick, rows }) {
+  const python =
+    peer === undefined
+      ? 'without Python'
+      : `Python ${peer.python}, ${Object.entries(peer.versions)
+          .map((pair) => pair.join(' '))
+          .join(', ')}`;
+  const gib = (bytes) => (bytes === undefined ? '' : `${(bytes / 2 ** 30).toFixed(2)} GiB`);
+  const seconds = (value) => (value === undefined ? '' : `${value < 100 ? value.toPrecision(3) : value.toFixed(0)} s`);
+  const measured = rows.flatMap((row) => (row.rows ?? []).map((one) => ({ ...row, ...one })));
+  const targets = rows.flatMap(({ id, status, targets = [] }) => targets.map((target) => ({ id, status, ...target })));
+  const failed = rows.filter(({ status }) => status !== 'done');
+  return [
+    '# Benchmarks',
+    '',
+    'Ours and the Python stack on the same work, in turn in the same run, each row in a process of its own. Written by `npx -y pnpm@10 benchmarks`.',
+    ...(quick ? ['', '**A rehearsal (`--quick`): one short repeat of each; no figure here means anything.**'] : []),
+    '',
+    `${machine.cpu}, ${machine.cores} cores, ${gib(machine.memoryBytes)}; Node ${machine.node}, ${machine.platform}; ${python}; ${writtenAt.slice(0, 10)}.`,
+    '',
+    ...table(
+      ['target', 'what', 'measured', 'target', 'met'],
+      targets.map(({ id, what, measured: value, target, met }) => [id, what, value.toPrecision(3), target, met ? 'yes' : '**no**']),
+    ),
+    '',
+    '## What was measured',
+    '',
+    ...table(
+      ['row', 'what', 'ours (min to max)', 'peak', 'Python (min to max)', 'peak', 'threads', 'ours / Python', 'roof', 'reached'],
+      measured.map(({ id, what, seconds: ours, peakBytes, peer: theirs, ratio, roof }) => [
+        id,
+        what,
+        `${seconds(ours.median)} (${seconds(ours.min)} to ${seconds(ours.max)})`,
+        gib(peakBytes),
+        theirs === undefined ? '' : `${seconds(theirs.seconds.median)} (${seconds(theirs.seconds.min)} to ${seconds(theirs.seconds.max)})`,
+        gib(theirs?.peakBytes),
+        theirs === undefined ? '' : `${theirs.threads}`,
+        ratio === undefined ? '' : `${ratio.toPrecision(3)}`,
+        roof === undefined ? '' : `${(roof.operationsPerSecond / 1e9).toFixed(0)} GFLOP/s (${roof.kind})`,
+        roof === undefined ? '' : `${(100 * roof.share).toFixed(0)} %`,
+      ]),
+    ),
+    ...(failed.length === 0
+      ? []
+      : [
+          '',
+          '## Not measured',
+          '',
+          ...table(
+            ['row', 'why'],
+            failed.map(({ id, reason }) => [id, reason]),
+          ),
+        ]),
+    ...measured.flatMap(({ id, profile }) =>
+      profile === undefined ? [] : ['', `## Where the time of ${id} goes`, '', ...profileTable(profile)],
+    ),
+    '',
+  ].join('\n');
+}
+
+function profileTable(profile) {
+  const whole = profile.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  return table(
+    ['kernel', 'calls', 'seconds', 'share'],
+    profile
+      .slice(0, 12)
+      .map(({ name, calls, milliseconds }) => [
+        name,
+        `${calls}`,
+        (milliseconds / 1000).toPrecision(3),
+        `${((100 * milliseconds) / whole).toFixed(1)} %`,
+      ]),
+  );
+}
+
+function table(header, lines) {
+  const cells = (line) => `| ${line.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+  return [cells(header), cells(header.map(() => '---')), ...lines.map(cells)];
+}
