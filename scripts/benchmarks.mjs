@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { rows } from './benchmarks/rows.mjs';
+import { multipliesBf16, rows } from './benchmarks/rows.mjs';
 import { judge, markdown } from './benchmarks/table.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -67,6 +67,7 @@ const machine = {
   memoryBytes: totalmem(),
   node: process.version,
   platform: `${platform()} ${arch()}`,
+  multipliesBf16,
 };
 let interrupted = false;
 process.on('SIGINT', () => (interrupted = true));
@@ -98,12 +99,12 @@ const missed = [...done.values()].some(({ status, targets = [] }) => status !== 
 process.exitCode = interrupted ? 130 : missed ? 1 : 0;
 
 /** What `nla bench` is given for a row. The path of the Python is this machine's business. */
-function argumentsOf({ args, quick, backend, set = [], alone }, python = '<python>') {
+function argumentsOf({ args, quick, backend, set = [], peerDtype, alone }, python = '<python>') {
   return [
     ...((options.quick && quick) || args),
     ...(backend === undefined ? [] : ['--backend', backend]),
     ...set.flatMap((value) => ['--set', value]),
-    ...(alone || options.python === undefined ? [] : ['--peer', python]),
+    ...(alone || options.python === undefined ? [] : ['--peer', python, ...(peerDtype === undefined ? [] : ['--peer-dtype', peerDtype])]),
   ];
 }
 

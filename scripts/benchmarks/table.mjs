@@ -35,7 +35,7 @@ export function markdown({ writtenAt, machine, peer, quick, rows }) {
     'Ours and the Python stack on the same work, in turn in the same run, each row in a process of its own. Written by `npx -y pnpm@10 benchmarks`.',
     ...(quick ? ['', '**A rehearsal (`--quick`): one short repeat of each; no figure here means anything.**'] : []),
     '',
-    `${machine.cpu}, ${machine.cores} cores, ${gib(machine.memoryBytes)}; Node ${machine.node}, ${machine.platform}; ${python}; ${writtenAt.slice(0, 10)}.`,
+    `${machine.cpu}, ${machine.cores} cores, ${gib(machine.memoryBytes)}; ${machine.multipliesBf16 ? 'with' : 'without'} products in bf16; Node ${machine.node}, ${machine.platform}; ${python}; ${writtenAt.slice(0, 10)}.`,
     '',
     ...table(
       ['target', 'what', 'measured', 'target', 'met'],

@@ -1,6 +1,8 @@
 import { preparePlugin } from '@nlakit/run';
-import { expect, it } from 'vitest';
-import { bundledPlugins, cliHost } from './host.js';
+import { afterEach, expect, it, vi } from 'vitest';
+import { bundledPlugins, cliHost, knownBackends } from './host.js';
+
+afterEach(() => vi.unstubAllEnvs());
 
 it('comes with evaluators that any run can be measured by, without a word in its config', async () => {
   for (const use of ['h5', 'retrieval', 'ceiling', 'patching'].map((name) => `@nlakit/evaluator-${name}`)) {
@@ -9,4 +11,12 @@ it('comes with evaluators that any run can be measured by, without a word in its
     expect(plugin).toMatchObject({ kind: 'evaluator', name: use });
     expect(options).toHaveProperty('seedName');
   }
+});
+
+it('tries the backend that is there everywhere first, and those that the environment names alone', () => {
+  vi.stubEnv('NLAKIT_BACKENDS', '');
+  expect(cliHost().backends).toEqual(knownBackends);
+  expect(knownBackends[0]).toBe('@nlakit/backend-wasm');
+  vi.stubEnv('NLAKIT_BACKENDS', './mine.js#plugin, @nlakit/backend-wasm');
+  expect(cliHost().backends).toEqual(['./mine.js#plugin', '@nlakit/backend-wasm']);
 });

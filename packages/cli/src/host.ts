@@ -1,7 +1,13 @@
 import type { RunHost } from '@nlakit/run';
 
-/** Backends for `use: auto`, best first. */
+/** Backends that are installed together with the command line. The first is what commands use that are told none. */
 export const bundledBackends = ['@nlakit/backend-wasm', '@nlakit/backend-webgpu'];
+
+/**
+ * Backends that `use: auto` may become, in the order in which they are tried. Only the first runs everywhere; the others need a library
+ * or a device, and have to be clearly faster to be taken.
+ */
+export const knownBackends = ['@nlakit/backend-wasm', '@nlakit/backend-tfjs-node-gpu', '@nlakit/backend-webgpu'];
 
 /** Plugins that are installed together with the command line; a config may name them without installing anything. */
 export const bundledPlugins = [
@@ -31,6 +37,12 @@ export function cliHost(): RunHost {
   return {
     bundled: async (specifier) => (await import(/* @vite-ignore */ specifier)) as unknown,
     bundledNames: bundledPlugins.map((name) => name.replace(/#.*$/, '')),
-    backends: bundledBackends,
+    backends: automaticBackends(process.env['NLAKIT_BACKENDS']),
   };
+}
+
+/** The candidates of `auto`: those of the environment variable `NLAKIT_BACKENDS` (specifiers with commas), or all known ones. */
+function automaticBackends(named: string | undefined): readonly string[] {
+  const chosen = (named ?? '').split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]));
+  return chosen.length > 0 ? chosen : knownBackends;
 }

@@ -213,7 +213,10 @@ describe('nla', () => {
     expect(code).toBe(0);
     expect(json()).toMatchObject({
       machine: { node: process.version },
-      backends: [{ name: '@nlakit/backend-wasm' }, { name: '@nlakit/backend-webgpu' }, { name: '@fake/backend', ok: true, gflops: 1 }],
+      backends: expect.arrayContaining([
+        expect.objectContaining({ name: '@nlakit/backend-wasm' }),
+        expect.objectContaining({ name: '@fake/backend', ok: true, gflops: 1 }),
+      ]) as unknown,
     });
   });
 

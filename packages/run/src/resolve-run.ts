@@ -1,6 +1,7 @@
 import { isNlaError, type Plugin, type PluginKind } from '@nlakit/core';
 import { resolveReconstructor, type ResolvedReconstructor } from './adopt-reconstructor.js';
 import { toJson } from './canonical-json.js';
+import type { BackendTrial } from './choose-backend.js';
 import { asIssue, firstIssue, issue, schemaIssues, valueAt, type ConfigIssue } from './config-issues.js';
 import { readConfig, type ConfigOverride, type ConfigPath, type ConfigSource } from './config-source.js';
 import { loadPlugin, type PluginSource } from './plugin-loading.js';
@@ -12,7 +13,7 @@ export interface RunHost {
   /** Imports a package that the host ships; used where the config's folder does not resolve a specifier. */
   readonly bundled?: (specifier: string) => Promise<unknown>;
   readonly bundledNames?: readonly string[];
-  /** Backends for `use: auto`, best first. */
+  /** Backends that `use: auto` may become, in the order in which they are tried. Those that are not installed are left out without a word. */
   readonly backends?: readonly string[];
 }
 
@@ -45,8 +46,10 @@ export interface PreparedSlot<Kind extends PluginKind> {
 export interface RunPreparation {
   readonly resolved: ResolvedRun;
   readonly plugins: RunPlugins;
-  /** What `backend: { use: auto }` may become, best first; the first one is in `resolved`. Absent where the config names a backend. */
+  /** What `backend: { use: auto }` may become, in order; the first one is in `resolved`. Absent where the config names a backend. */
   readonly backendCandidates?: readonly PreparedSlot<'backend'>[];
+  /** What is installed for `auto` and cannot be loaded, with the reason. */
+  readonly backendsPassedOver?: readonly BackendTrial[];
   /** Folder of the config: relative paths in options start here. */
   readonly configFolder: string;
 }
@@ -111,7 +114,7 @@ export async function checkSource(source: ConfigSource, host: RunHost = {}): Pro
   };
 
   const backends = await prepareBackends(config.backend, host, prepare, source, issues);
-  const backend = backends[0];
+  const backend = backends.found[0];
   const quantizer = config.quantizer && (await prepare('quantizer', config.quantizer, ['quantizer']));
   const model = await prepare('model', config.model, ['model']);
   const injector = await prepare('injector', config.injector, ['injector']);
@@ -150,7 +153,7 @@ export async function checkSource(source: ConfigSource, host: RunHost = {}): Pro
     preparation: {
       resolved,
       configFolder: source.folder,
-      ...(isAuto(config.backend) ? { backendCandidates: backends } : {}),
+      ...(isAuto(config.backend) ? { backendCandidates: backends.found, backendsPassedOver: backends.passedOver } : {}),
       plugins: {
         backend: backend.prepared,
         ...(quantizer ? { quantizer: quantizer.prepared } : {}),
@@ -186,20 +189,24 @@ function isAuto(slot: PluginSlot | undefined): boolean {
   return slot === undefined || slot.use === 'auto';
 }
 
-/** The backend of the config; for `auto` all that the host offers and that are installed, best first. Empty with an issue for none. */
+/** The backend of the config; for `auto` all that the host offers and that are installed, in its order. Empty with an issue for none. */
 async function prepareBackends(
   slot: PluginSlot | undefined,
   host: RunHost,
   prepare: (kind: 'backend', slot: PluginSlot, path: ConfigPath) => Promise<PreparedSlot<'backend'> | undefined>,
   source: ConfigSource,
   issues: ConfigIssue[],
-): Promise<PreparedSlot<'backend'>[]> {
+): Promise<{ readonly found: readonly PreparedSlot<'backend'>[]; readonly passedOver: readonly BackendTrial[] }> {
   const wanted = slot === undefined || isAuto(slot) ? (host.backends ?? []).map((use) => ({ ...slot, use })) : [slot];
   const before = issues.length;
   const found: PreparedSlot<'backend'>[] = [];
+  const passedOver: BackendTrial[] = [];
   for (const one of wanted) {
+    const known = issues.length;
     const prepared = await prepare('backend', one, ['backend']);
     if (prepared !== undefined) found.push(prepared);
+    const [problem] = issues.slice(known);
+    if (problem !== undefined && problem.code !== 'E_PLUGIN_UNKNOWN') passedOver.push({ use: one.use, ok: false, reason: problem.message });
   }
   // One that can be used is enough.
   if (found.length > 0) issues.length = before;
@@ -211,7 +218,7 @@ async function prepareBackends(
       }),
     );
   }
-  return found;
+  return { found, passedOver };
 }
 
 function presentKinds(config: RunConfig): ReadonlySet<PluginKind> {

@@ -1,4 +1,5 @@
 import type { Figures, GuardReport, MemoryPlan, Warning } from '@nlakit/core';
+import type { BackendChoice } from './choose-backend.js';
 import type { ResolvedSlot } from './resolved-run.js';
 import type { Role } from './run-layout.js';
 
@@ -7,6 +8,8 @@ export type StageName = 'run' | 'data' | 'train' | 'eval' | 'report';
 
 /** What an event says; training events name their role. */
 export type RunEventBody =
+  /** What `backend: auto` became, and what was found out about the others. */
+  | ({ readonly stage: 'run'; readonly type: 'backend-choice' } & BackendChoice)
   /** The run goes on with another backend, which somebody asked for. */
   | { readonly stage: 'run'; readonly type: 'backend'; readonly from: ResolvedSlot; readonly to: ResolvedSlot }
   | { readonly stage: 'data' | 'report'; readonly type: 'start' }

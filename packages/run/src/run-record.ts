@@ -3,6 +3,7 @@ import { relative, resolve } from 'node:path';
 import { NlaError } from '@nlakit/core';
 import manifest from '../package.json' with { type: 'json' };
 import { isLitter, writeFileAtomically } from './file-writing.js';
+import type { BackendChoice } from './choose-backend.js';
 import type { RunPreparation } from './resolve-run.js';
 import { readEvents } from './event-log.js';
 import { differences, type ResolvedRun, type ResolvedSlot } from './resolved-run.js';
@@ -21,6 +22,8 @@ export interface RunRecord extends ResolvedRun {
   /** Folder of the config, relative to the run folder. */
   readonly configFolder: string;
   readonly machine: MachineFacts;
+  /** Why this backend, where the config said `auto`. */
+  readonly backendChoice?: string;
 }
 
 /** Version of this package, for `created_by`. */
@@ -33,7 +36,7 @@ export const nlakitVersion: string = manifest.version;
 export async function openRunFolder(
   folder: string,
   preparation: RunPreparation,
-  options: { readonly allowBackendChange?: boolean } = {},
+  options: { readonly allowBackendChange?: boolean; readonly choice?: BackendChoice | undefined } = {},
 ): Promise<RunRecord> {
   const { resolved, configFolder } = preparation;
   const existing = await existingRun(folder, preparation, options);
@@ -44,6 +47,7 @@ export async function openRunFolder(
     createdAt: creationTime(process.env['SOURCE_DATE_EPOCH']),
     configFolder: relative(resolve(folder), configFolder).replaceAll('\\', '/') || '.',
     machine: machineFacts(),
+    ...(options.choice === undefined ? {} : { backendChoice: `auto: ${options.choice.use}, ${options.choice.reason}` }),
   };
   await writeFileAtomically(runLayout(folder).runFile, `${JSON.stringify(record, null, 2)}\n`);
   return record;
@@ -64,7 +68,7 @@ function creationTime(epoch: string | undefined): string {
 
 /** The backend a run is at: its own, or the one that somebody changed to. */
 export async function presentBackend(folder: string, record: RunRecord): Promise<ResolvedSlot> {
-  const changes = (await readEvents(runLayout(folder).eventsFile)).filter((event) => event.stage === 'run');
+  const changes = (await readEvents(runLayout(folder).eventsFile)).filter((event) => event.stage === 'run' && event.type === 'backend');
   return changes.at(-1)?.to ?? record.backend;
 }
 
@@ -88,7 +92,7 @@ export async function existingRun(
         file: folder,
         found: found.join('; '),
         expected: 'the backend of the run',
-        fix: 'Go on with that one, or say --allow-backend-change: the change will be recorded in the run and in its later checkpoints.',
+        fix: 'Go on with that one (`nla doctor` says what is wrong with it; install it if it is gone), or say --allow-backend-change: the change will be recorded in the run and in its later checkpoints.',
         kind: 'input',
       });
     }

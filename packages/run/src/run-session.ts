@@ -66,16 +66,17 @@ export async function startSession(
 ): Promise<RunSession> {
   const checked = await resolveRun(configFile, options.host, options.overrides);
   const folder = resolve(options.runFolder ?? join(options.runsFolder ?? 'runs', checked.resolved.name));
-  const { preparation, parts } = await startParts(checked, await partsOptions(folder, options));
+  const { preparation, parts, choice } = await startParts(checked, await partsOptions(folder, options));
   let lock: RunLock | undefined;
   try {
     // Before anything is written into what may be somebody else's folder.
-    await existingRun(folder, preparation, options);
+    const existing = await existingRun(folder, preparation, options);
     await makeFolder(folder);
     lock = await lockRun(folder);
-    const record = await openRunFolder(folder, preparation, options);
+    const record = await openRunFolder(folder, preparation, { ...options, choice });
     await clearAfter(folder, lock, options.log);
     const made = session(folder, record, preparation, { parts, lock, departures: [] }, options);
+    if (existing === undefined && choice !== undefined) await made.events.append({ stage: 'run', type: 'backend-choice', ...choice });
     await noteBackendChange(made);
     return made;
   } catch (error) {

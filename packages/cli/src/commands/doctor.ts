@@ -1,9 +1,9 @@
 import { freemem, release } from 'node:os';
 import { resolve } from 'node:path';
-import type { BackendCapabilities, MemoryPlan } from '@nlakit/core';
-import { createRunParts, machineFacts, preparePlugin, resolveRun, type RunParts, type RunPlugins } from '@nlakit/run';
+import { isNlaError, type BackendCapabilities, type MemoryPlan } from '@nlakit/core';
+import { chooseFastest, createRunParts, machineFacts, preparePlugin, resolveRun, type RunParts, type RunPlugins } from '@nlakit/run';
 import { overridesOf, type CommandContext } from '../command-context.js';
-import { bundledBackends } from '../host.js';
+import { bundledBackends, knownBackends } from '../host.js';
 import { planMemory } from '../plan-memory.js';
 
 interface BackendRow {
@@ -22,18 +22,23 @@ export async function doctor(context: CommandContext, options: { readonly config
   const facts = machineFacts();
   const machine = { ...facts, platform: `${facts.platform} ${release()}`, freeBytes: freemem() };
   const backends: BackendRow[] = [];
-  for (const use of new Set([...bundledBackends, ...(common.backend === undefined ? [] : [common.backend])])) {
+  for (const use of new Set([...knownBackends, ...(common.backend === undefined || common.backend === 'auto' ? [] : [common.backend])])) {
     backends.push(await tryBackend(context, use));
   }
+  const automatic = chooseFastest(
+    backends.filter(({ name }) => context.host.backends?.includes(name)).map(({ name, ...row }) => ({ use: name, ...row })),
+  );
+  const auto = automatic && { use: automatic.use, reason: automatic.reason };
   const plan = await makePlan(context, options);
-  context.print({ machine, backends, ...(plan === undefined ? {} : { plan }) }, () =>
+  context.print({ machine, backends, ...(auto === undefined ? {} : { auto }), ...(plan === undefined ? {} : { plan }) }, () =>
     [
       `Node ${machine.node}, ${machine.platform}`,
       `${machine.cpu}, ${machine.cores} cores, ${gibibytes(machine.memoryBytes)} memory (${gibibytes(machine.freeBytes)} free)`,
       '',
       ...backends.map(({ name, ok, reason, gflops, description }) =>
-        ok ? `ok    ${name}  ${gflops?.toFixed(1) ?? '?'} GFLOP/s  ${description ?? ''}` : `fails ${name}: ${reason ?? 'unknown reason'}`,
+        ok ? `ok    ${name}  ${gflops?.toFixed(1) ?? '?'} GFLOP/s  ${description ?? ''}` : `no    ${name}: ${reason ?? 'unknown reason'}`,
       ),
+      ...(auto === undefined ? [] : [`backend: auto would be ${auto.use}, ${auto.reason}`]),
       ...(plan === undefined
         ? []
         : [
@@ -72,6 +77,9 @@ async function tryBackend({ io, host, log }: CommandContext, use: string): Promi
       gflops: test.gflops,
     };
   } catch (error) {
+    if (isNlaError(error) && error.code === 'E_PLUGIN_UNKNOWN' && knownBackends.includes(use)) {
+      return { name: use, ok: false, reason: `not installed; to have it: npm install ${use}` };
+    }
     // Why a backend does not start is the answer here, whatever kind of error it is.
     return { name: use, ok: false, reason: error instanceof Error ? error.message : String(error) };
   } finally {

@@ -247,19 +247,32 @@ const none = z.strictObject({});
 /** A host whose packages are fakes: `@fake/backend`, `@fake/model`, … */
 export function fakeHost(journal: FakeJournal = { done: [] }): RunHost {
   const version = '1.0.0';
+  const fakeEngine = (name: string, tested: Partial<Awaited<ReturnType<Backend['selfTest']>>> = {}) => ({
+    plugin: definePlugin({
+      kind: 'backend',
+      name: `@fake/${name}-backend`,
+      version,
+      optionsSchema: none,
+      create: (): Backend => ({
+        ...backend,
+        name,
+        description: `${name} engine`,
+        selfTest() {
+          journal.done.push(`test ${name}`);
+          return Promise.resolve({ ok: true, gflops: 1, detail: 'fake', ...tested });
+        },
+      }),
+    }),
+  });
   const packages: Record<string, unknown> = {
     '@fake/backend': {
       plugin: definePlugin({ kind: 'backend', name: '@fake/backend', version, optionsSchema: none, create: () => backend }),
     },
-    '@fake/other-backend': {
-      plugin: definePlugin({
-        kind: 'backend',
-        name: '@fake/other-backend',
-        version,
-        optionsSchema: none,
-        create: () => ({ ...backend, name: 'other', description: 'other engine' }),
-      }),
-    },
+    '@fake/other-backend': fakeEngine('other'),
+    '@fake/fast-backend': fakeEngine('fast', { gflops: 2 }),
+    '@fake/hardly-faster-backend': fakeEngine('hardly-faster', { gflops: 1.2 }),
+    '@fake/wrong-backend': fakeEngine('wrong', { ok: false, gflops: 1000, detail: 'matMul is off by 3' }),
+    '@fake/no-plugin': { plugin: 'none' },
     '@fake/broken-backend': {
       plugin: definePlugin({
         kind: 'backend',

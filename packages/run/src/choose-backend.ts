@@ -1,0 +1,77 @@
+import { stableHash } from './canonical-json.js';
+import type { PreparedSlot } from './resolve-run.js';
+import type { RunParts } from './run-parts.js';
+
+/** What was found out about one backend that `auto` could become. */
+export interface BackendTrial {
+  readonly use: string;
+  readonly ok: boolean;
+  /** Rate of the matrix product of its self-test, 10⁹ operations per second. */
+  readonly gflops?: number;
+  /** Why it is not ok. */
+  readonly reason?: string;
+}
+
+/** Which backend `auto` became, and why. */
+export interface BackendChoice {
+  readonly use: string;
+  /** One sentence without figures, so that two runs of one config say the same. */
+  readonly reason: string;
+  readonly trials: readonly BackendTrial[];
+}
+
+/**
+ * How many times as fast as the best one before it a backend has to be to be taken. Candidates are in an order (wasm first, which is there
+ * everywhere), and self-tests take a moment on a machine that may do other work: noise must not decide between equals.
+ */
+export const clearlyFaster = 1.5;
+
+const remembered = new Map<string, BackendTrial>();
+
+/**
+ * Tries every candidate in order, each started, tested and ended again. What one was found to be is remembered for the life of the
+ * process, and no longer: drivers and installations change. Resolves to all trials.
+ */
+export async function tryBackends(
+  candidates: readonly PreparedSlot<'backend'>[],
+  partsOf: (candidate: PreparedSlot<'backend'>) => RunParts,
+): Promise<BackendTrial[]> {
+  const trials: BackendTrial[] = [];
+  for (const candidate of candidates) {
+    const { use, name, version, options } = candidate.slot;
+    const key = stableHash({ use, name, version, options });
+    const trial = remembered.get(key) ?? (await tryBackend(use, partsOf(candidate)));
+    remembered.set(key, trial);
+    trials.push(trial);
+  }
+  return trials;
+}
+
+async function tryBackend(use: string, parts: RunParts): Promise<BackendTrial> {
+  try {
+    const { ok, gflops, detail } = await (await parts.backend()).selfTest();
+    return ok ? { use, ok, gflops } : { use, ok, reason: `it fails its self-test: ${detail}` };
+  } catch (error) {
+    // Why a backend does not start is the answer here, whatever kind of error it is.
+    return { use, ok: false, reason: error instanceof Error ? error.message : String(error) };
+  } finally {
+    await parts.dispose();
+  }
+}
+
+/** The fastest that passes, as {@link clearlyFaster} understands it; undefined if none does. */
+export function chooseFastest(trials: readonly BackendTrial[]): BackendChoice | undefined {
+  const passed = trials.filter(({ ok }) => ok);
+  let best = passed[0];
+  for (const trial of passed.slice(1)) {
+    if (best !== undefined && (trial.gflops ?? 0) >= clearlyFaster * (best.gflops ?? 0)) best = trial;
+  }
+  if (best === undefined) return undefined;
+  const reason =
+    passed.length > 1
+      ? best === passed[0]
+        ? `none of the others that pass their self-test is clearly faster`
+        : `clearly faster than the others that pass their self-test`
+      : 'the only one that passes its self-test';
+  return { use: best.use, reason, trials };
+}
