@@ -43,6 +43,7 @@ const guide: DefaultTheme.SidebarItem[] = [
       'experiment',
       'judge',
       'swap-a-backend',
+      'benchmark',
       'write-an-evaluator',
       'write-a-plugin',
       'resume',
