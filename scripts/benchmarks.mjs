@@ -79,7 +79,7 @@ for (const row of chosen) {
   const loadBefore = loadavg()[0];
   const { peer: measuredPeer, ...record } = await measure(row);
   const seconds = (performance.now() - started) / 1000;
-  peer = measuredPeer ?? peer;
+  if (measuredPeer !== undefined) peer = { ...measuredPeer, versions: { ...peer?.versions, ...measuredPeer.versions } };
   done.set(row.id, {
     id: row.id,
     command: commandOf(row),

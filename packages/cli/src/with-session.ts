@@ -57,6 +57,8 @@ export async function withSession(
     ...(common.set ?? []).map((value) => `--set '${value}'`),
   ];
   const listeners: EventListener[] = [];
+  // Starting a run is an event already.
+  if (options.events === true) listeners.push((event) => io.out(`${JSON.stringify(event)}\n`));
   const session = await startSession(file, {
     host,
     log,
@@ -69,7 +71,6 @@ export async function withSession(
     resumeCommand: ['nla', command, shown, ...flags, ...(command === 'train' ? ['--resume'] : [])].join(' '),
     ...runFolderOption(context),
   });
-  if (options.events === true) listeners.push((event) => io.out(`${JSON.stringify(event)}\n`));
   if (options.tensorboard !== undefined) {
     const { createTensorboardLog } = await import('@nlakit/report');
     const { tensorboard } = options;
