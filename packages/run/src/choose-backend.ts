@@ -24,7 +24,7 @@ export interface BackendChoice {
  * How many times as fast as the best one before it a backend has to be to be taken. Candidates are in an order (wasm first, which is there
  * everywhere), and self-tests take a moment on a machine that may do other work: noise must not decide between equals.
  */
-export const clearlyFaster = 1.5;
+const clearlyFaster = 1.5;
 
 const remembered = new Map<string, BackendTrial>();
 
@@ -59,7 +59,7 @@ async function tryBackend(use: string, parts: RunParts): Promise<BackendTrial> {
   }
 }
 
-/** The fastest that passes, as {@link clearlyFaster} understands it; undefined if none does. */
+/** The fastest that passes, as `clearlyFaster` understands it; undefined if none does. */
 export function chooseFastest(trials: readonly BackendTrial[]): BackendChoice | undefined {
   const passed = trials.filter(({ ok }) => ok);
   let best = passed[0];

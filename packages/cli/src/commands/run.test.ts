@@ -219,7 +219,7 @@ describe('a run that has changed', () => {
     expect({ code, error }).toMatchObject({ code: 0, error: expect.stringContaining('W_BACKEND_CHANGED') });
     expect(await readFile(join(place, folder, 'run.json'), 'utf8')).toBe(record);
     const events = await readEvents(join(place, folder, 'events.jsonl'));
-    expect(events.filter(({ stage }) => stage === 'run')).toMatchObject([
+    expect(events.filter(({ type }) => type === 'backend')).toMatchObject([
       { type: 'backend', from: { name: '@fake/backend' }, to: { name: '@fake/other-backend' } },
     ]);
 
