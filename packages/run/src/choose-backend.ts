@@ -1,3 +1,4 @@
+import { isNlaError } from '@nlakit/core';
 import { stableHash } from './canonical-json.js';
 import type { PreparedSlot } from './resolve-run.js';
 import type { RunParts } from './run-parts.js';
@@ -10,6 +11,8 @@ export interface BackendTrial {
   readonly gflops?: number;
   /** Why it is not ok. */
   readonly reason?: string;
+  /** Whether this machine lacks what it needs (`E_BACKEND_UNAVAILABLE`), which is nothing to be warned of. */
+  readonly absent?: true;
 }
 
 /** Which backend `auto` became, and why. */
@@ -53,7 +56,8 @@ async function tryBackend(use: string, parts: RunParts): Promise<BackendTrial> {
     return ok ? { use, ok, gflops } : { use, ok, reason: `it fails its self-test: ${detail}` };
   } catch (error) {
     // Why a backend does not start is the answer here, whatever kind of error it is.
-    return { use, ok: false, reason: error instanceof Error ? error.message : String(error) };
+    const absent = isNlaError(error) && error.code === 'E_BACKEND_UNAVAILABLE' ? ({ absent: true } as const) : {};
+    return { use, ok: false, reason: error instanceof Error ? error.message : String(error), ...absent };
   } finally {
     await parts.dispose();
   }

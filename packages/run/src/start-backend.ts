@@ -14,7 +14,7 @@ export interface StartedParts {
 
 /**
  * The parts of a run. Where the config leaves the backend open (`auto`) and several are installed, each is tried and the fastest that
- * passes its self-test is taken; what is wrong with another one is told as a warning. The one that `preferred` names (that of a run which
+ * passes its self-test is taken; what is wrong with another one is told as a warning, unless this machine only lacks what it needs. The one that `preferred` names (that of a run which
  * goes on) is taken without a comparison if it passes. Throws `E_BACKEND_NONE` with all reasons if none does. A backend that the config
  * names, or the only one installed, is started when it is first asked for.
  */
@@ -63,8 +63,8 @@ export async function startParts(
   function isPreferred({ slot }: PreparedSlot<'backend'>): boolean {
     return slot.name === preferred?.name;
   }
-  function warn({ use, reason = 'it cannot be used' }: BackendTrial): void {
-    options.log.warn(`A backend cannot be used here and is passed over. ${use}: ${reason}`);
+  function warn({ use, reason = 'it cannot be used', absent }: BackendTrial): void {
+    options.log[absent === true ? 'debug' : 'warn'](`A backend cannot be used here and is passed over. ${use}: ${reason}`);
   }
 }
 
