@@ -8,7 +8,7 @@ const FEW_ROWS = 8;
 
 /**
  * NlaLoraUp: `base + scale * low bᵀ`, with base `[rows, out]`, low `[rows, rank]` and b `[out, rank]`. Its gradient has long sums and few
- * results, which the product of tfjs splits among workgroups, so that one stays a composition.
+ * results, which the product of tfjs splits among workgroups (adding the parts with atomics), so that one stays a composition.
  */
 export const loraUp: WebgpuKernel = {
   name: 'NlaLoraUp',
