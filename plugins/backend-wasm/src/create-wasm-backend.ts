@@ -1,4 +1,4 @@
-import { availableParallelism, cpus } from 'node:os';
+import { cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import { BackendWasm, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { NlaError } from '@nlakit/core';
@@ -18,15 +18,14 @@ import type { WasmEngine } from './wasm-engine.js';
  * last call; {@link Backend.dispose} of any handle ends it for all. Throws `E_BACKEND_UNAVAILABLE` if the backend cannot start.
  */
 export async function createWasmBackend(options: Partial<WasmBackendOptions> = {}): Promise<Backend> {
-  const { threads = 'auto' } = options;
-  const count = threads === 'auto' ? Math.min(2, availableParallelism()) : threads;
-  const backend = await startTfjs(count > 1);
+  const { threads = 1 } = options;
+  const backend = await startTfjs(threads > 1);
   registerKernels();
   const build = options.relaxedSimd !== 'off' && supportsRelaxedSimd() ? 'relaxed' : 'plain';
   const maxHeapBytes = options.maxHeapBytes ?? defaultMaxHeapBytes;
   const engine = findEngine(backend) ?? attachEngine(backend, build, maxHeapBytes);
   engine.account.maxHeapBytes = maxHeapBytes;
-  configureEngine(engine, build, count);
+  configureEngine(engine, build, threads);
   return handle(engine);
 }
 

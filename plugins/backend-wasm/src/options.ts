@@ -8,10 +8,10 @@ export const optionsSchema = z.strictObject({
   /** `auto`: the build with fused multiply-add where the JavaScript engine has it. `off`: the plain build, the same bits on every machine. */
   relaxedSimd: z.enum(['auto', 'off']).default('auto'),
   /**
-   * Threads that matrix products run on, the main one included; the bits do not depend on it. `auto`: two where the machine has two
-   * processors. More than one needs a heap that threads can share, so the first backend of a process decides between one and more.
+   * Threads that products, gated units and the loss run on, the main one included; the bits do not depend on it. More than one needs a
+   * heap that threads can share, so the first backend of a process decides between one and more. It pays on idle processors only.
    */
-  threads: z.union([z.literal('auto'), z.number().int().min(1).max(16)]).default('auto'),
+  threads: z.number().int().min(1).max(16).default(1),
 });
 
 /** Options of `createWasmBackend`. */
