@@ -10,6 +10,7 @@ export * from './linear.js';
 export * from './lora-linear.js';
 export * from './softcap-log-sum-exp.js';
 export * from './softcapped-logits.js';
+export * from './self-test.js';
 export * from './softcapped-cross-entropy.js';
 export * from './embedding-rows.js';
 export * from './nf4-unpack.js';

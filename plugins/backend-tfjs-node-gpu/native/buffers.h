@@ -1,0 +1,17 @@
+// Memory for the results of our kernels, kept for reuse. A fresh large block costs a page fault per 4 KiB, which for a dequantised weight
+// is as much time as the dequantisation itself.
+#pragma once
+#include <cstddef>
+
+namespace nlakit {
+
+// 64-byte aligned. Never null: throws std::bad_alloc.
+void* TakeBuffer(size_t bytes);
+void GiveBuffer(void* data, size_t bytes);
+
+// Bytes that are kept and not in use.
+size_t IdleBufferBytes();
+// Gives everything idle back to the system.
+void TrimBuffers();
+
+}  // namespace nlakit

@@ -1,0 +1,42 @@
+// The arithmetic of our kernels on plain arrays. Meaning: the compositions of @nlakit/ops and @nlakit/quantizer-nf4 of the same names.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace nlakit {
+
+enum class Storage : int32_t { kFloat32 = 0, kBfloat16 = 1, kFloat16 = 2 };
+
+// y, x [rows, width]; weight [width] or null
+void RmsNorm(const float* x, const float* weight, float* y, size_t rows, size_t width, float epsilon);
+void RmsNormGrad(const float* x, const float* weight, const float* dy, float* dx, size_t rows, size_t width, float epsilon);
+
+// x [batch, positions, heads, width]; cosine and sine [tables, positions, width / 2], tables 1 or batch
+void Rope(const float* x, const float* cosine, const float* sine, float* y, size_t batch, size_t positions, size_t heads, size_t width,
+          size_t tables, bool inverse);
+
+void Geglu(const float* gate, const float* up, float* y, size_t count);
+void GegluGrad(const float* gate, const float* up, const float* dy, float* d_gate, float* d_up, size_t count);
+
+// scores [batch, heads, queries, keys], valid [batch, keys]
+void MaskedSoftmax(const float* scores, const float* valid, float* y, size_t batch, size_t heads, size_t queries, size_t keys, int64_t window,
+                   int64_t offset);
+void SoftmaxGrad(const float* y, const float* dy, float* dx, size_t rows, size_t width);
+
+// logits [rows, width], lse [rows]
+void SoftcapLogSumExp(const float* logits, float* lse, size_t rows, size_t width, float softcap);
+// targets, lse, dy [rows]
+void SoftcapCrossEntropyGrad(const float* logits, const int32_t* targets, const float* lse, const float* dy, float* dx, size_t rows,
+                             size_t width, float softcap);
+
+// base, y [rows, width]: y = base + term
+void Add(const float* base, const float* term, float* y, size_t count);
+
+// codes: two per byte, high nibble first; count values; absmax per block
+void Nf4Unpack(const uint8_t* codes, const float* absmax, float* y, size_t count, size_t block, Storage storage);
+void Nf4UnpackToBfloat16(const uint8_t* codes, const float* absmax, uint16_t* y, size_t count, size_t block);
+// bfloat16 to float
+void Widen(const uint16_t* x, float* y, size_t count);
+void RoundHalf(const float* x, float* y, size_t count, Storage storage);
+
+}  // namespace nlakit

@@ -1,0 +1,66 @@
+/** What an operation of TensorFlow returns: a handle by id, with its shape and its dtype as a number of the C interface. */
+export interface RawTensor {
+  readonly id: number;
+  readonly shape: number[];
+  readonly dtype: number;
+}
+
+/** An attribute of an operation, typed by one of the binding's `TF_ATTR_…` constants. */
+export interface OpAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: number | boolean | string | readonly number[];
+}
+
+/** The native module of tfjs-node: one eager context of TensorFlow, tensors as ids. Ids are freed by {@link TfjsBinding.deleteTensor} only. */
+export interface TfjsBinding {
+  /** Version of the library. */
+  readonly TF_Version: string;
+  readonly TF_FLOAT: number;
+  readonly TF_INT32: number;
+  readonly TF_UINT8: number;
+  readonly TF_ATTR_INT: number;
+  readonly TF_ATTR_FLOAT: number;
+  readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_TYPE: number;
+  createTensor(shape: readonly number[], dtype: number, values: Float32Array | Int32Array | Uint8Array): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
+  executeOp(name: string, attributes: readonly OpAttribute[], inputs: readonly number[], outputs: number): RawTensor[];
+  isUsingGpuDevice(): boolean;
+  getNumOfTensors(): number;
+}
+
+/** Numbers of dtypes that the binding has no constant for (TensorFlow's `TF_DataType`). */
+export const BFLOAT16 = 14;
+
+/** Our own native module: registers our operations with TensorFlow, and works on host arrays. */
+export interface NlakitAddon {
+  /** Empty, or what kept the operations from being registered. */
+  registerOperations(): string;
+  /** One AdamW step in place; the sum of the squared changes. `factors`: beta1, beta2, epsilon, keep, step size, correction of the root. */
+  adamw(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32Array, factors: Float64Array): number;
+  /** The same with moments in 8 bits; a map is its values, midpoints and buckets. */
+  adamw8bit(
+    p: Float32Array,
+    g: Float32Array,
+    state1: Uint8Array,
+    state2: Uint8Array,
+    absmax1: Float32Array,
+    absmax2: Float32Array,
+    blockSize: number,
+    floor: boolean,
+    factors: Float64Array,
+    signedValues: Float32Array,
+    signedMidpoints: Float32Array,
+    signedBuckets: Uint8Array,
+    unsignedValues: Float32Array,
+    unsignedMidpoints: Float32Array,
+    unsignedBuckets: Uint8Array,
+  ): number;
+  setThreads(count: number): number;
+  /** Bytes kept for reuse and not in use. */
+  idleBytes(): number;
+  /** Gives them back to the system. */
+  trim(): void;
+}

@@ -1,0 +1,89 @@
+import { createRequire } from 'node:module';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { NlaError } from '@nlakit/core';
+import type { NlakitAddon, TfjsBinding } from './binding.js';
+import { findInstallation, moduleFiles } from './install/installation.js';
+
+/** The native modules of a process. */
+export interface NativeModules {
+  readonly binding: TfjsBinding;
+  /** Absent with the binding that tfjs-node's own installer made. */
+  readonly addon?: NlakitAddon;
+  /** Where they come from, in a few words. */
+  readonly origin: string;
+}
+
+/** Packages whose own installer may have succeeded. */
+const stockPackages = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
+
+/** TensorFlow starts once per process, whatever copies of this package there are. */
+const loaded = Symbol.for('nlakit.backend-tfjs-node-gpu.modules');
+
+/**
+ * Loads the native modules, once per process: those of an installation that `nla backend install tensorflow` made, else those of
+ * tfjs-node(-gpu) where it is installed and its own download succeeded. The environment is read by the library when it is loaded, so
+ * memory growth on a GPU and the number of threads are set here. Throws `E_BACKEND_UNAVAILABLE` with everything that was tried.
+ */
+export async function loadModules(options: { readonly installation?: string; readonly threads?: number }): Promise<NativeModules> {
+  const shared = globalThis as { [loaded]?: NativeModules };
+  const present = shared[loaded];
+  if (present !== undefined) return present;
+
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+  const threads = String(options.threads ?? cpus().length);
+  process.env['TF_NUM_INTRAOP_THREADS'] ??= threads;
+  process.env['OMP_NUM_THREADS'] ??= threads;
+
+  const reasons: string[] = [];
+  const found = await findInstallation(options.installation);
+  const modules =
+    'folder' in found
+      ? load(found.folder, `TensorFlow ${found.tensorflow}`, reasons)
+      : (reasons.push(...found), options.installation === undefined ? loadStock(reasons) : undefined);
+  if (modules === undefined) throw unavailable(reasons);
+  modules.addon?.setThreads(Number(threads));
+  shared[loaded] = modules;
+  return modules;
+}
+
+function load(folder: string, origin: string, reasons: string[]): NativeModules | undefined {
+  const require = createRequire(import.meta.url);
+  try {
+    const binding = require(join(folder, moduleFiles.binding)) as TfjsBinding;
+    const addon = require(join(folder, moduleFiles.addon)) as NlakitAddon;
+    const problem = addon.registerOperations();
+    if (problem === '') return { binding, addon, origin };
+    reasons.push(problem);
+  } catch (error) {
+    reasons.push(error instanceof Error ? error.message : String(error));
+  }
+  return undefined;
+}
+
+/** The binding that the stock package's installer put beside it. Its JavaScript is not loaded: it fails on Node 23 and newer. */
+function loadStock(reasons: string[]): NativeModules | undefined {
+  for (const from of [import.meta.url, join(process.cwd(), 'package.json')]) {
+    const require = createRequire(from);
+    for (const name of stockPackages) {
+      try {
+        const manifest = require.resolve(`${name}/package.json`);
+        const binding = require(join(manifest, '../lib/napi-v8/tfjs_binding.node')) as TfjsBinding;
+        return { binding, origin: `TensorFlow ${binding.TF_Version} of ${name}` };
+      } catch (error) {
+        if ((error as { readonly code?: string }).code !== 'MODULE_NOT_FOUND') reasons.push(`${name}: ${String(error).split('\n')[0]}`);
+      }
+    }
+  }
+  return undefined;
+}
+
+function unavailable(reasons: readonly string[]): NlaError {
+  return new NlaError('E_BACKEND_UNAVAILABLE', {
+    message: 'The TensorFlow backend cannot be used.',
+    found: reasons.join('; '),
+    expected: 'an installation for this machine and this version',
+    fix: 'Run `nla backend install tensorflow` (about 300 MB are fetched and 20 seconds compiled; --from takes a wheel or a Python instead).',
+  });
+}

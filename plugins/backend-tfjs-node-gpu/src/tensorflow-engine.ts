@@ -1,0 +1,148 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { DataId, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+import type { OpAttribute, RawTensor } from './binding.js';
+import type { NodeKernelBackend, TensorEntry } from './generated/node-kernel-backend.mjs';
+import type { NativeModules } from './load-modules.js';
+
+/** A value of an attribute whose kind says its type: whole numbers are integers, unless marked by {@link real}. */
+export type AttributeValue = number | boolean | { readonly real: number } | { readonly dtype: number };
+
+/** tfjs-node's backend with what we need besides: raw operations, an account of bytes, and constants that stay. */
+export interface TensorflowEngine {
+  readonly backend: NodeKernelBackend;
+  readonly modules: NativeModules;
+  readonly account: { liveBytes: number; peakBytes: number };
+  /** Runs an operation on tensors; the results are tensors. */
+  run(name: string, inputs: readonly TensorInfo[], attributes?: Readonly<Record<string, AttributeValue>>, outputs?: number): Tensor[];
+  /** Runs an operation on handles; the result is a handle, counted until {@link release}. */
+  raw(name: string, inputs: readonly number[], attributes?: Readonly<Record<string, AttributeValue>>): RawTensor;
+  /** Handle of a tensor; it lives as long as the tensor. */
+  handle(tensor: TensorInfo): number;
+  /** Makes a handle a tensor, which then owns it. */
+  wrap(raw: RawTensor): Tensor;
+  release(raw: RawTensor): void;
+  /** A handle derived from a tensor and made once: the one kept with it, or what `make` returns. Freed with the tensor. */
+  derived(tensor: TensorInfo, make: () => RawTensor): RawTensor;
+  /** A small int32 tensor that is made once and stays: shapes, axes, orders. */
+  constant(values: readonly number[], scalar?: boolean): number;
+}
+
+const bytesOfDtype: Readonly<Record<number, number>> = { 1: 4, 3: 4, 4: 1, 8: 8, 9: 8, 10: 1, 14: 2, 19: 2 };
+
+/** Bytes of a handle. */
+export function rawBytes({ shape, dtype }: { readonly shape: readonly number[]; readonly dtype: number }): number {
+  return shape.reduce((product, extent) => product * extent, bytesOfDtype[dtype] ?? 4);
+}
+
+/** Puts the account and the helpers on a backend. Every entry of its tensor map is counted once, from its making to its removal. */
+export function createEngine(backend: NodeKernelBackend, modules: NativeModules): TensorflowEngine {
+  const { binding } = backend;
+  const account = { liveBytes: 0, peakBytes: 0 };
+  const count = (bytes: number): void => {
+    account.liveBytes += bytes;
+    if (account.liveBytes > account.peakBytes) account.peakBytes = account.liveBytes;
+  };
+  const map = backend.tensorMap;
+  const set = map.set.bind(map);
+  const remove = map.delete.bind(map);
+  const kept = new Map<DataId, RawTensor>();
+  map.set = (dataId: DataId, entry: TensorEntry) => {
+    count(rawBytes(entry));
+    return set(dataId, entry);
+  };
+  map.delete = (dataId: DataId) => {
+    account.liveBytes -= rawBytes(map.get(dataId));
+    const companion = kept.get(dataId);
+    if (companion !== undefined) {
+      kept.delete(dataId);
+      release(companion);
+    }
+    return remove(dataId);
+  };
+
+  const release = (raw: RawTensor): void => {
+    account.liveBytes -= rawBytes(raw);
+    binding.deleteTensor(raw.id);
+  };
+
+  const constants = new Map<string, number>();
+  const constant = (values: readonly number[], scalar = false): number => {
+    const key = `${scalar}:${values.join()}`;
+    const known = constants.get(key);
+    if (known !== undefined) return known;
+    // Slices have endless many places; what is kept must not grow without end.
+    if (constants.size >= 4096) {
+      for (const id of constants.values()) binding.deleteTensor(id);
+      constants.clear();
+    }
+    const made = binding.createTensor(scalar ? [] : [values.length], binding.TF_INT32, Int32Array.from(values));
+    constants.set(key, made);
+    return made;
+  };
+
+  const attributeOf = (name: string, value: AttributeValue): OpAttribute => {
+    if (typeof value === 'boolean') return { name, type: binding.TF_ATTR_BOOL, value };
+    if (typeof value === 'number') return { name, type: binding.TF_ATTR_INT, value };
+    if ('dtype' in value) return { name, type: binding.TF_ATTR_TYPE, value: value.dtype };
+    return { name, type: binding.TF_ATTR_FLOAT, value: value.real };
+  };
+  const execute = (name: string, ids: readonly number[], attributes: Readonly<Record<string, AttributeValue>>, outputs: number): RawTensor[] =>
+    binding.executeOp(
+      name,
+      Object.entries(attributes).map(([key, value]) => attributeOf(key, value)),
+      ids,
+      outputs,
+    );
+
+  return {
+    backend,
+    modules,
+    account,
+    constant,
+    run: (name, inputs, attributes = {}, outputs = 1) =>
+      execute(name, backend.getInputTensorIds(inputs), attributes, outputs).map((raw) => backend.createOutputTensor(raw)),
+    raw(name, inputs, attributes = {}) {
+      const [made] = execute(name, inputs, attributes, 1) as [RawTensor];
+      count(rawBytes(made));
+      return made;
+    },
+    handle: (tensor) => backend.getInputTensorIds([tensor])[0] as number,
+    wrap(raw) {
+      account.liveBytes -= rawBytes(raw);
+      return backend.createOutputTensor(raw);
+    },
+    release,
+    derived({ dataId }, make) {
+      const known = kept.get(dataId);
+      if (known !== undefined) return known;
+      const made = make();
+      count(rawBytes(made));
+      kept.set(dataId, made);
+      return made;
+    },
+  };
+}
+
+/** Marks an attribute as a floating-point number. */
+export function real(value: number): { readonly real: number } {
+  return { real: value };
+}
+
+const engines = Symbol.for('nlakit.backend-tfjs-node-gpu.engine');
+
+/** The engine on the current tfjs backend `tensorflow`. */
+export function currentEngine(): TensorflowEngine {
+  return engineOf(tf.engine().findBackend('tensorflow'));
+}
+
+/** The engine on a backend. A symbol, so that two copies of this package find the same. */
+export function engineOf(backend: object): TensorflowEngine {
+  const engine = (backend as { [engines]?: TensorflowEngine })[engines];
+  if (engine === undefined) throw new Error('the tfjs backend "tensorflow" was not made by @nlakit/backend-tfjs-node-gpu');
+  return engine;
+}
+
+/** Keeps an engine on its backend. */
+export function attachEngine(engine: TensorflowEngine): void {
+  Object.defineProperty(engine.backend, engines, { value: engine });
+}
