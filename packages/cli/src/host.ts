@@ -12,6 +12,7 @@ export const knownBackends = ['@nlakit/backend-wasm', '@nlakit/backend-tfjs-node
 /** Plugins that are installed together with the command line; a config may name them without installing anything. */
 export const bundledPlugins = [
   ...bundledBackends,
+  '@nlakit/backend-tfjs-node-gpu',
   '@nlakit/quantizer-nf4',
   '@nlakit/ops#plain',
   '@nlakit/model-gemma4',

@@ -42,6 +42,11 @@ export function createProgram(io: CliIo, json: boolean, action: HandlerOf): Comm
     .option('--config <config>', 'plan memory for this config')
     .option('--model <source>', 'plan memory for this model')
     .action(action(async () => (await import('./commands/doctor.js')).doctor));
+  const backend = program.command('backend').description('compute engines that need more than npm');
+  common(backend.command('install <engine>').description('tensorflow: find or fetch the library, build the binding, check it'))
+    .option('--from <source>', 'folder, wheel, folder of wheels, or a Python that has tensorflow (default: the tested wheel, by pip)')
+    .option('--gpu', 'fetch the build for CUDA')
+    .action(action(async () => (await import('./commands/backend-install.js')).backendInstall));
   const watched = (command: Command): Command =>
     common(command)
       .option('--live [owner/name]', "publish each checkpoint as it is written, with the config's publisher (default: the name of the run)")

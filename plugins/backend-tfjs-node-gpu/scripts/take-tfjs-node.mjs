@@ -1,7 +1,7 @@
 // Takes from the npm package of tfjs-node what we build on, into src/generated:
 // - tfjs-node/: the C++ sources of its binding, compiled on the user's machine against a TensorFlow of today;
 // - node-kernel-backend.mjs: its JavaScript half (backend class and kernels) as one module on the tfjs-core that everybody shares. The
-//   package itself imports the whole of @tensorflow/tfjs, a loader that looks for a binding of 2022, and `util.isNullOrUndefined`, which
+//   package itself imports the whole of @tensorflow/tfjs, a loader that looks for a binding of 2022, and functions of `util` that
 //   Node 23 took away.
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -21,7 +21,7 @@ for (const name of await readdir(join(taken, 'binding'))) await copyFile(join(ta
 const replaced = new Map([
   // The kernels use nothing of the union package beyond the core.
   ['@tensorflow/tfjs', `module.exports = require('@tensorflow/tfjs-core');`],
-  ['util', `exports.isNullOrUndefined = (value) => value === null || value === undefined;`],
+  ['util', `exports.isNullOrUndefined = (value) => value === null || value === undefined; exports.isArray = Array.isArray;`],
   // Messages of TensorBoard summaries, which nlakit writes by itself.
   ['./proto/api_pb', `module.exports = {};`],
 ]);
