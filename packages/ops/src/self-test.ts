@@ -48,7 +48,8 @@ async function productError(m: number, k: number, n: number, transposeA: boolean
     const [row, column] = [Math.floor(at / n), at % n];
     let sum = 0;
     for (let inner = 0; inner < k; inner++)
-      sum += (left[transposeA ? inner * m + row : row * k + inner] ?? 0) * (right[transposeB ? column * k + inner : inner * n + column] ?? 0);
+      sum +=
+        (left[transposeA ? inner * m + row : row * k + inner] ?? 0) * (right[transposeB ? column * k + inner : inner * n + column] ?? 0);
     return sum - (values[at] ?? NaN);
   });
 }

@@ -29,9 +29,6 @@ void SoftcapLogSumExp(const float* logits, float* lse, size_t rows, size_t width
 void SoftcapCrossEntropyGrad(const float* logits, const int32_t* targets, const float* lse, const float* dy, float* dx, size_t rows,
                              size_t width, float softcap);
 
-// base, y [rows, width]: y = base + term
-void Add(const float* base, const float* term, float* y, size_t count);
-
 // codes: two per byte, high nibble first; count values; absmax per block
 void Nf4Unpack(const uint8_t* codes, const float* absmax, float* y, size_t count, size_t block, Storage storage);
 void Nf4UnpackToBfloat16(const uint8_t* codes, const float* absmax, uint16_t* y, size_t count, size_t block);

@@ -7,6 +7,7 @@
 #endif
 
 #include "kernels.h"
+#include "nf4_block.h"
 #include "parallel.h"
 
 namespace nlakit {
@@ -120,24 +121,56 @@ void Store16(const Table& table, const uint8_t* codes, uint16_t* y) {
 void StoreOne(float value, float* y) { *y = value; }
 void StoreOne(float value, uint16_t* y) { *y = static_cast<uint16_t>(Bits(value) >> 16); }
 
+// The 16 values of a block, scaled and rounded: done once instead of for every element.
+void ScaleTable(float absmax, Storage storage, float* scaled) {
+#pragma omp simd
+  for (int code = 0; code < 16; code++) scaled[code] = kValues[code] * absmax;
+  if (storage == Storage::kFloat32) return;
+  if (storage == Storage::kBfloat16 && absmax < 3e38f) {
+    // Without the case of NaN, so that it can be done for all 16 at once.
+    uint32_t bits[16];
+    std::memcpy(bits, scaled, sizeof bits);
+#pragma omp simd
+    for (int code = 0; code < 16; code++) bits[code] = (bits[code] + 0x7fffu + ((bits[code] >> 16) & 1u)) & 0xffff0000u;
+    std::memcpy(scaled, bits, sizeof bits);
+    return;
+  }
+  for (int code = 0; code < 16; code++) scaled[code] = Round(scaled[code], storage);
+}
+
+template <typename Out>
+void UnpackInto(const uint8_t* codes, const float* absmax, size_t block, Storage storage, size_t start, size_t count, Out* target) {
+  alignas(64) float scaled[16];
+  const size_t end = start + count;
+  for (size_t at = start; at < end;) {
+    const size_t index = at / block;
+    const size_t stop = std::min(end, (index + 1) * block);
+    ScaleTable(absmax[index], storage, scaled);
+    const Table table = LoadTable(scaled);
+    const auto one = [&] {
+      StoreOne(scaled[at % 2 == 0 ? codes[at / 2] >> 4 : codes[at / 2] & 15], target + (at - start));
+      at++;
+    };
+    if (at % 2 != 0) one();
+    for (; at + 16 <= stop; at += 16) Store16(table, codes + at / 2, target + (at - start));
+    while (at < stop) one();
+  }
+}
+
 template <typename Out>
 void Unpack(const uint8_t* codes, const float* absmax, Out* y, size_t count, size_t block, Storage storage) {
   const size_t blocks = (count + block - 1) / block;
   ParallelFor(blocks, std::max<size_t>(1, kGrain / block), [=](size_t begin, size_t end) {
-    alignas(64) float scaled[16];
-    for (size_t index = begin; index < end; index++) {
-      // Scaling and rounding the 16 values instead of every element.
-      for (int code = 0; code < 16; code++) scaled[code] = Round(kValues[code] * absmax[index], storage);
-      const Table table = LoadTable(scaled);
-      const size_t stop = std::min(count, (index + 1) * block);
-      size_t at = index * block;
-      for (; at + 16 <= stop; at += 16) Store16(table, codes + at / 2, y + at);
-      for (; at < stop; at++) StoreOne(scaled[at % 2 == 0 ? codes[at / 2] >> 4 : codes[at / 2] & 15], y + at);
-    }
+    const size_t start = begin * block;
+    UnpackInto(codes, absmax, block, storage, start, std::min(count, end * block) - start, y + start);
   });
 }
 
 }  // namespace
+
+void UnpackRange(const uint8_t* codes, const float* absmax, size_t block, Storage storage, size_t start, size_t count, float* target) {
+  UnpackInto(codes, absmax, block, storage, start, count, target);
+}
 
 void Nf4Unpack(const uint8_t* codes, const float* absmax, float* y, size_t count, size_t block, Storage storage) {
   Unpack(codes, absmax, y, count, block, storage);

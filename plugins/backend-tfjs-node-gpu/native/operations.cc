@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "buffers.h"
+#include "gemm.h"
 #include "kernels.h"
 #include "tensorflow_c.h"
 
@@ -189,10 +190,29 @@ void ComputeSoftcapCrossEntropyGrad(Call& call) {
                           shape[1], call.attributes.number);
 }
 
-void ComputeAdd(Call& call) {
-  TF_Tensor* base = call.Input(0);
-  const int64_t count = Count(base);
-  Add(call.Floats(base, count), call.Floats(call.Input(1), count), call.Output(0, ShapeOf(base)), count);
+void ComputeMatMul(Call& call) {
+  TF_Tensor* a = call.Input(0);
+  TF_Tensor* b = call.Input(1);
+  const bool transpose_a = call.attributes.integers[0] != 0, transpose_b = call.attributes.integers[1] != 0;
+  const auto left = ShapeOf(a), right = ShapeOf(b);
+  Call::Require(left.size() >= 2 && right.size() >= 2, "a product needs matrices");
+  const auto extent = [](const std::vector<int64_t>& shape, bool last) { return shape[shape.size() - (last ? 1 : 2)]; };
+  const int64_t m = extent(left, transpose_a), k = extent(left, !transpose_a), n = extent(right, !transpose_b);
+  Call::Require(extent(right, transpose_b) == k, "the inner extents of a product differ");
+  const auto batches = [](const std::vector<int64_t>& shape) {
+    int64_t count = 1;
+    for (size_t axis = 0; axis + 2 < shape.size(); axis++) count *= shape[axis];
+    return count;
+  };
+  const int64_t batch_a = batches(left), batch_b = batches(right);
+  Call::Require(batch_a == batch_b || batch_a == 1 || batch_b == 1, "the batches of a product differ");
+  auto shape = batch_a >= batch_b && left.size() >= right.size() ? left : right;
+  shape[shape.size() - 2] = m;
+  shape[shape.size() - 1] = n;
+  const size_t batch = batch_a == 1 ? batch_b : batch_a;
+  MatMul(call.Floats(a, Count(a)), call.Floats(b, Count(b)), call.Output(0, shape),
+         {static_cast<size_t>(m), static_cast<size_t>(n), static_cast<size_t>(k), batch, static_cast<size_t>(batch_a),
+          static_cast<size_t>(batch_b), transpose_a, transpose_b});
 }
 
 // Codes and scales of a weight of `count` values, checked against their sizes.
@@ -210,6 +230,21 @@ void ComputeNf4Unpack(Call& call) {
   const auto [codes, absmax] = PackedWeight(call, count, integers[2]);
   Nf4Unpack(codes, absmax, call.Output(0, {integers[0], integers[1]}), count, integers[2], StorageOf(integers[3]));
 }
+
+void ComputeNf4Product(Call& call, bool gradient) {
+  const auto& integers = call.attributes.integers;
+  const int64_t out = integers[0], in = integers[1];
+  const auto [codes, absmax] = PackedWeight(call, out * in, integers[2]);
+  TF_Tensor* left = call.Input(2);
+  const auto shape = ShapeOf(left);
+  Call::Require(shape.size() == 2 && shape[1] == (gradient ? out : in), "the left operand does not fit the weight");
+  const Nf4Weight weight{codes, absmax, static_cast<size_t>(out), static_cast<size_t>(in), static_cast<size_t>(integers[2]),
+                         StorageOf(integers[3])};
+  float* result = call.Output(0, {shape[0], gradient ? in : out});
+  (gradient ? Nf4LinearGrad : Nf4Linear)(call.Floats(left, Count(left)), weight, result, shape[0]);
+}
+void ComputeNf4Linear(Call& call) { ComputeNf4Product(call, false); }
+void ComputeNf4LinearGrad(Call& call) { ComputeNf4Product(call, true); }
 
 void ComputeNf4UnpackToBfloat16(Call& call) {
   const auto& integers = call.attributes.integers;
@@ -247,7 +282,19 @@ const std::vector<Operation>& Operations() {
        {},
        "softcap",
        ComputeSoftcapCrossEntropyGrad},
-      {"NlakitAdd", {"base: float", "term: float"}, {"y: float"}, {}, nullptr, ComputeAdd},
+      {"NlakitMatMul", {"a: float", "b: float"}, {"c: float"}, {"transpose_a", "transpose_b"}, nullptr, ComputeMatMul},
+      {"NlakitNf4Linear",
+       {"codes: int32", "absmax: float", "x: float"},
+       {"y: float"},
+       {"out", "in", "block", "storage"},
+       nullptr,
+       ComputeNf4Linear},
+      {"NlakitNf4LinearGrad",
+       {"codes: int32", "absmax: float", "dy: float"},
+       {"dx: float"},
+       {"out", "in", "block", "storage"},
+       nullptr,
+       ComputeNf4LinearGrad},
       {"NlakitNf4Unpack", {"codes: int32", "absmax: float"}, {"y: float"}, {"rows", "columns", "block", "storage"}, nullptr, ComputeNf4Unpack},
       {"NlakitNf4UnpackToBfloat16",
        {"codes: int32", "absmax: float"},
@@ -323,7 +370,7 @@ std::string RegisterAll(std::index_sequence<indices...>) {
   return problem;
 }
 
-constexpr size_t kOperations = 14;
+constexpr size_t kOperations = 16;
 
 }  // namespace
 

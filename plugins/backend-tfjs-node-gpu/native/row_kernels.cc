@@ -217,11 +217,4 @@ void SoftcapCrossEntropyGrad(const float* logits, const int32_t* targets, const 
   });
 }
 
-void Add(const float* base, const float* term, float* y, size_t count) {
-  ParallelFor(count, kGrain, [=](size_t begin, size_t end) {
-#pragma omp simd
-    for (size_t i = begin; i < end; i++) y[i] = base[i] + term[i];
-  });
-}
-
 }  // namespace nlakit

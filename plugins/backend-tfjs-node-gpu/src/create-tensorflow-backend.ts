@@ -24,7 +24,10 @@ export async function createTensorflowBackend(options: Partial<TensorflowBackend
   return handle(engine, multiply, domainKernels);
 }
 
-async function startTfjs(options: { readonly installation?: string | undefined; readonly threads?: number | undefined }): Promise<TensorflowEngine> {
+async function startTfjs(options: {
+  readonly installation?: string | undefined;
+  readonly threads?: number | undefined;
+}): Promise<TensorflowEngine> {
   if (tf.engine().registryFactory[name] === undefined) {
     const modules = await loadModules({
       ...(options.installation === undefined ? {} : { installation: options.installation }),

@@ -1,11 +1,21 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ownKernels } from './kernels/own-kernels.js';
+import { ownKernels, ownProduct } from './kernels/own-kernels.js';
 import { rawKernels } from './kernels/raw-kernels.js';
 import { movingKernels } from './kernels/moving-kernels.js';
 import type { KernelFunction, KernelSetting } from './kernels/kernel.js';
 
 /** What tfjs-node registers under the names we replace; the registry belongs to the process, and so does this. */
 const stock = Symbol.for('nlakit.backend-tfjs-node-gpu.stock');
+
+const replaced = (): Map<string, tf.KernelConfig | undefined> =>
+  ((globalThis as { [stock]?: Map<string, tf.KernelConfig> })[stock] ??= new Map());
+
+/** The kernel that tfjs-node has under a name. */
+function stockOf(name: string): KernelFunction {
+  const config = replaced().get(name) ?? (tf.getKernel(name, 'tensorflow') as tf.KernelConfig);
+  return (call) =>
+    config.kernelFunc({ ...call, backend: tf.backend() } as unknown as Parameters<tf.KernelConfig['kernelFunc']>[0]) as tf.TensorInfo;
+}
 
 /**
  * Registers our kernels for the tfjs backend `tensorflow`, in place of what stands under their names: kernels of tfjs-node, kernels of an
@@ -14,11 +24,11 @@ const stock = Symbol.for('nlakit.backend-tfjs-node-gpu.stock');
 export function registerKernels(setting: KernelSetting): readonly string[] {
   const wanted: ReadonlyMap<string, KernelFunction> = new Map([
     ...movingKernels,
-    ...rawKernels(setting),
     ...(setting.own ? ownKernels : []),
+    ...(setting.own ? [['BatchMatMul', ownProduct(stockOf('BatchMatMul'))] as const] : []),
+    ...rawKernels(setting),
   ]);
-  const shared = globalThis as { [stock]?: Map<string, tf.KernelConfig | undefined> };
-  const before = (shared[stock] ??= new Map());
+  const before = replaced();
   for (const name of new Set([...before.keys(), ...wanted.keys()])) {
     const present = tf.getKernel(name, 'tensorflow') as tf.KernelConfig | undefined;
     if (!before.has(name)) before.set(name, name.startsWith('Nla') ? undefined : present);

@@ -86,7 +86,12 @@ export function createEngine(backend: NodeKernelBackend, modules: NativeModules)
     if ('dtype' in value) return { name, type: binding.TF_ATTR_TYPE, value: value.dtype };
     return { name, type: binding.TF_ATTR_FLOAT, value: value.real };
   };
-  const execute = (name: string, ids: readonly number[], attributes: Readonly<Record<string, AttributeValue>>, outputs: number): RawTensor[] =>
+  const execute = (
+    name: string,
+    ids: readonly number[],
+    attributes: Readonly<Record<string, AttributeValue>>,
+    outputs: number,
+  ): RawTensor[] =>
     binding.executeOp(
       name,
       Object.entries(attributes).map(([key, value]) => attributeOf(key, value)),

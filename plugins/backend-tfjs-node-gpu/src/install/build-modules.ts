@@ -11,10 +11,10 @@ import { moduleFiles, sourceFolders } from './installation.js';
 const run = promisify(execFile);
 
 /** Our sources that depend on nothing but the C++ library, and so can be optimised freely. */
-const kernelSources = ['addon', 'buffers', 'nf4_kernels', 'operations', 'parallel', 'row_kernels'] as const;
+const kernelSources = ['addon', 'buffers', 'gemm', 'nf4_kernels', 'operations', 'parallel', 'row_kernels'] as const;
 
 /** Everything the processor of this machine has. Not for tfjs-node's own sources, which compute nothing. */
-const vectorFlags = ['-O3', '-march=native', '-fno-math-errno', '-fno-trapping-math', '-fopenmp-simd'];
+const vectorFlags = ['-O3', '-march=native', '-fno-math-errno', '-fno-trapping-math', '-fopenmp-simd', '-ffp-contract=fast', '-w'];
 
 /**
  * Compiles the binding of tfjs-node and our own module into `folder`, against the libraries where they lie. One call of the C++ compiler a

@@ -3,7 +3,6 @@ import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import { BFLOAT16, type RawTensor } from '../binding.js';
 import { currentEngine, type TensorflowEngine } from '../tensorflow-engine.js';
 import type { KernelFunction, KernelSetting } from './kernel.js';
-import { storageCode } from './own-kernels.js';
 
 interface Nf4Attributes {
   readonly blockSize: number;
@@ -13,43 +12,42 @@ interface Nf4Attributes {
 }
 
 /**
- * Domain kernels as chains of TensorFlow operations on handles: nothing in between becomes a tensor, so half precision can be used, and
- * what is not needed any more is freed at once. The same code on CPU and GPU; where our operations run, they do the unpacking.
+ * Domain kernels as chains of TensorFlow's own operations on handles: nothing in between becomes a tensor, so half precision can be used,
+ * and what is not needed any more is freed at once. The same on CPU and GPU; with `own`, our operation does the unpacking.
  */
-export function rawKernels({ multiply, own }: KernelSetting): [string, KernelFunction][] {
-  const product = (side: 'x' | 'dy'): KernelFunction => ({ inputs, attrs }) => {
-    const engine = currentEngine();
-    const { codes, absmax } = inputs as Record<string, TensorInfo>;
-    return nf4Product(engine, inputs[side] as TensorInfo, codes as TensorInfo, absmax as TensorInfo, attrs as unknown as Nf4Attributes, {
-      transposed: side === 'x',
-      multiply,
-      own,
-    });
-  };
-  return [
+export function rawKernels(setting: KernelSetting): [string, KernelFunction][] {
+  const product =
+    (side: 'x' | 'dy'): KernelFunction =>
+    ({ inputs, attrs }) => {
+      const { codes, absmax, [side]: left } = inputs as Record<string, TensorInfo>;
+      const weight = { codes: codes as TensorInfo, absmax: absmax as TensorInfo, attributes: attrs as unknown as Nf4Attributes };
+      return nf4Product(currentEngine(), left as TensorInfo, weight, side === 'x', setting);
+    };
+  const products: [string, KernelFunction][] = [
     ['NlaNf4Linear', product('x')],
     ['NlaNf4LinearGrad', product('dy')],
-    ...(own ? [] : ([['NlaNf4Unpack', stockUnpack], ['NlaRoundHalf', stockRoundHalf]] as [string, KernelFunction][])),
   ];
+  if (!setting.own) return [...products, ['NlaNf4Unpack', stockUnpack], ['NlaRoundHalf', stockRoundHalf]];
+  return setting.multiply === 'bf16' ? products : [];
 }
 
 function nf4Product(
   engine: TensorflowEngine,
   left: TensorInfo,
-  codes: TensorInfo,
-  absmax: TensorInfo,
-  { blockSize, out, inn, storage }: Nf4Attributes,
-  { transposed, multiply, own }: { readonly transposed: boolean } & KernelSetting,
+  { codes, absmax, attributes }: { readonly codes: TensorInfo; readonly absmax: TensorInfo; readonly attributes: Nf4Attributes },
+  transposed: boolean,
+  { multiply, own }: KernelSetting,
 ): Tensor {
   const { TF_FLOAT } = engine.backend.binding;
+  const { blockSize, out, inn, storage } = attributes;
   const half = multiply === 'bf16';
-  const packed = [engine.handle(codes), engine.handle(absmax)];
   let weight: RawTensor;
   if (own) {
-    const shape = { rows: out, columns: inn, block: blockSize };
-    weight = half
-      ? engine.raw('NlakitNf4UnpackToBfloat16', packed, shape)
-      : engine.raw('NlakitNf4Unpack', packed, { ...shape, storage: storageCode(storage) });
+    weight = engine.raw('NlakitNf4UnpackToBfloat16', [engine.handle(codes), engine.handle(absmax)], {
+      rows: out,
+      columns: inn,
+      block: blockSize,
+    });
   } else {
     weight = rounded(engine, unpackedByStock(engine, codes, absmax, { blockSize, rows: out, columns: inn }), storage);
     if (half) weight = consumed(engine, weight, castTo(engine, weight, BFLOAT16));

@@ -1,0 +1,297 @@
+#include "gemm.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "buffers.h"
+#include "nf4_block.h"
+#include "parallel.h"
+
+namespace nlakit {
+namespace {
+
+// One register, and the tile of c that is kept in registers: kTileRows x kTileVectors accumulators, which leaves room for one row of b
+// and a broadcast element of a.
+#if defined(__AVX512F__)
+constexpr size_t kLanes = 16, kTileVectors = 2, kTileRows = 12;
+#elif defined(__AVX2__)
+constexpr size_t kLanes = 8, kTileVectors = 2, kTileRows = 6;
+#else
+constexpr size_t kLanes = 4, kTileVectors = 2, kTileRows = 6;
+#endif
+typedef float Vector __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+
+constexpr size_t kTileColumns = kLanes * kTileVectors;
+// A strip of b (kDepth x kTileColumns) stays in the first cache while the rows of a go by, a block of it (kDepth x kWidth) in the second.
+constexpr size_t kDepth = 256;
+constexpr size_t kWidth = 512;
+// Up to so many rows nothing is gained by packing: the weight is read once, in its own order.
+constexpr size_t kFewRows = 8;
+
+size_t Tiles(size_t count, size_t tile) { return (count + tile - 1) / tile; }
+
+// Memory for one call.
+class Scratch {
+ public:
+  explicit Scratch(size_t floats) : bytes_(floats * 4), data_(static_cast<float*>(TakeBuffer(bytes_))) {}
+  ~Scratch() { GiveBuffer(data_, bytes_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  float* data() { return data_; }
+
+ private:
+  size_t bytes_;
+  float* data_;
+};
+
+// Rows of `source`, each `depth` long and `stride` apart, side by side: target[p * tile + row]; rows that are missing become zeros.
+template <size_t tile>
+void Interleave(const float* source, size_t stride, size_t rows, size_t depth, float* target) {
+  constexpr size_t kStep = 16;
+  float square[tile][kStep];
+  size_t p = 0;
+  for (; p + kStep <= depth; p += kStep) {
+    for (size_t row = 0; row < tile; row++) {
+      if (row < rows) {
+        std::memcpy(square[row], source + row * stride + p, sizeof square[row]);
+      } else {
+        std::memset(square[row], 0, sizeof square[row]);
+      }
+    }
+    for (size_t i = 0; i < kStep; i++) {
+      for (size_t row = 0; row < tile; row++) target[(p + i) * tile + row] = square[row][i];
+    }
+  }
+  for (; p < depth; p++) {
+    for (size_t row = 0; row < tile; row++) target[p * tile + row] = row < rows ? source[row * stride + p] : 0.0f;
+  }
+}
+
+// Columns of `source`, whose rows lie `stride` apart: target[p * tile + column].
+template <size_t tile>
+void Gather(const float* source, size_t stride, size_t columns, size_t depth, float* target) {
+  for (size_t p = 0; p < depth; p++) {
+    const float* row = source + p * stride;
+    float* out = target + p * tile;
+    if (columns == tile) {
+      std::memcpy(out, row, tile * sizeof(float));
+    } else {
+      for (size_t column = 0; column < tile; column++) out[column] = column < columns ? row[column] : 0.0f;
+    }
+  }
+}
+
+// c (rows x columns of a tile) = or += the product of a strip of a and a strip of b.
+void MultiplyTile(const float* a, const float* b, size_t depth, float* c, size_t stride, size_t rows, size_t columns, bool add) {
+  Vector sums[kTileRows][kTileVectors] = {};
+  for (size_t p = 0; p < depth; p++) {
+    Vector right[kTileVectors];
+    for (size_t v = 0; v < kTileVectors; v++) right[v] = *reinterpret_cast<const Vector*>(b + p * kTileColumns + v * kLanes);
+#pragma GCC unroll 12
+    for (size_t row = 0; row < kTileRows; row++) {
+      const float left = a[p * kTileRows + row];
+#pragma GCC unroll 2
+      for (size_t v = 0; v < kTileVectors; v++) sums[row][v] += left * right[v];
+    }
+  }
+  if (columns == kTileColumns) {
+    for (size_t row = 0; row < rows; row++) {
+      for (size_t v = 0; v < kTileVectors; v++) {
+        Vector* at = reinterpret_cast<Vector*>(c + row * stride + v * kLanes);
+        *at = add ? *at + sums[row][v] : sums[row][v];
+      }
+    }
+    return;
+  }
+  float edge[kTileRows][kTileColumns];
+  std::memcpy(edge, sums, sizeof edge);
+  for (size_t row = 0; row < rows; row++) {
+    for (size_t column = 0; column < columns; column++) {
+      float* at = c + row * stride + column;
+      *at = add ? *at + edge[row][column] : edge[row][column];
+    }
+  }
+}
+
+// Where the parts of the right operand come from. Pack(k0, depth, n0, columns, target): the strips of a block of b, one after the other.
+struct DenseRight {
+  const float* b;
+  size_t n, k;
+  bool transposed;
+
+  void Pack(size_t k0, size_t depth, size_t n0, size_t columns, float* target) const {
+    for (size_t column = 0; column < columns; column += kTileColumns) {
+      const size_t width = std::min(kTileColumns, columns - column);
+      float* strip = target + column * depth;
+      if (transposed) {
+        Interleave<kTileColumns>(b + (n0 + column) * k + k0, k, width, depth, strip);
+      } else {
+        Gather<kTileColumns>(b + k0 * n + n0 + column, n, width, depth, strip);
+      }
+    }
+  }
+  // Row `index` of b as it lies in memory (k long if transposed, else n long).
+  const float* Row(size_t index, float*) const { return b + index * (transposed ? k : n); }
+};
+
+struct Nf4Right {
+  const Nf4Weight& weight;
+  // Whether it multiplies as wᵀ (the rows of w are columns of b) or as w.
+  bool transposed;
+
+  void Pack(size_t k0, size_t depth, size_t n0, size_t columns, float* target) const {
+    if (transposed) {
+      std::vector<float> rows(kTileColumns * depth);
+      for (size_t column = 0; column < columns; column += kTileColumns) {
+        const size_t width = std::min(kTileColumns, columns - column);
+        for (size_t row = 0; row < width; row++) Unpack((n0 + column + row) * weight.in + k0, depth, rows.data() + row * depth);
+        Interleave<kTileColumns>(rows.data(), depth, width, depth, target + column * depth);
+      }
+      return;
+    }
+    std::vector<float> row(Tiles(columns, kTileColumns) * kTileColumns, 0.0f);
+    for (size_t p = 0; p < depth; p++) {
+      Unpack((k0 + p) * weight.in + n0, columns, row.data());
+      for (size_t column = 0; column < columns; column += kTileColumns) {
+        std::memcpy(target + column * depth + p * kTileColumns, row.data() + column, kTileColumns * sizeof(float));
+      }
+    }
+  }
+  const float* Row(size_t index, float* memory) const {
+    Unpack(index * weight.in, weight.in, memory);
+    return memory;
+  }
+
+ private:
+  void Unpack(size_t start, size_t count, float* target) const {
+    UnpackRange(weight.codes, weight.absmax, weight.block, weight.storage, start, count, target);
+  }
+};
+
+float Dot(const float* x, const float* y, size_t count) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (size_t i = 0; i < count; i++) sum += x[i] * y[i];
+  return sum;
+}
+
+// A few rows of a (row-major) times b, which is read once. `length` is the number of rows of b in memory.
+template <typename Right>
+void MultiplyFew(const float* a, const Right& right, bool transposed, float* c, size_t m, size_t n, size_t k) {
+  if (transposed) {
+    ParallelFor(n, std::max<size_t>(1, 32768 / std::max<size_t>(1, k)), [&](size_t begin, size_t end) {
+      std::vector<float> memory(k);
+      for (size_t column = begin; column < end; column++) {
+        const float* row = right.Row(column, memory.data());
+        for (size_t i = 0; i < m; i++) c[i * n + column] = Dot(a + i * k, row, k);
+      }
+    });
+    return;
+  }
+  // Rows of b are added up, so they are divided by columns only if there are many; here one thread does it all.
+  std::fill(c, c + m * n, 0.0f);
+  std::vector<float> memory(n);
+  for (size_t p = 0; p < k; p++) {
+    const float* row = right.Row(p, memory.data());
+    for (size_t i = 0; i < m; i++) {
+      const float factor = a[i * k + p];
+      float* out = c + i * n;
+#pragma omp simd
+      for (size_t column = 0; column < n; column++) out[column] += factor * row[column];
+    }
+  }
+}
+
+// a in strips of kTileRows, one block of depth after the other: strip s of the block at k0 begins at k0 * padded + s * kTileRows * depth.
+void PackLeft(const float* a, bool transposed, size_t m, size_t k, float* target) {
+  const size_t strips = Tiles(m, kTileRows);
+  const size_t padded = strips * kTileRows;
+  ParallelFor(strips, std::max<size_t>(1, 16384 / std::max<size_t>(1, k * kTileRows)), [=](size_t begin, size_t end) {
+    for (size_t k0 = 0; k0 < k; k0 += kDepth) {
+      const size_t depth = std::min(kDepth, k - k0);
+      for (size_t strip = begin; strip < end; strip++) {
+        const size_t row = strip * kTileRows;
+        const size_t rows = std::min(kTileRows, m - row);
+        float* at = target + k0 * padded + row * depth;
+        if (transposed) {
+          Gather<kTileRows>(a + k0 * m + row, m, rows, depth, at);
+        } else {
+          Interleave<kTileRows>(a + row * k + k0, k, rows, depth, at);
+        }
+      }
+    }
+  });
+}
+
+// Rows [row0, row1) and columns [column0, column1) of c; row0 is the beginning of a strip.
+template <typename Right>
+void MultiplyPart(const float* packed, const Right& right, float* c, size_t m, size_t n, size_t k, size_t row0, size_t row1, size_t column0,
+                  size_t column1) {
+  const size_t padded = Tiles(m, kTileRows) * kTileRows;
+  Scratch block(kDepth * kWidth);
+  for (size_t n0 = column0; n0 < column1; n0 += kWidth) {
+    const size_t columns = std::min(kWidth, column1 - n0);
+    for (size_t k0 = 0; k0 < k; k0 += kDepth) {
+      const size_t depth = std::min(kDepth, k - k0);
+      right.Pack(k0, depth, n0, columns, block.data());
+      for (size_t column = 0; column < columns; column += kTileColumns) {
+        const size_t width = std::min(kTileColumns, columns - column);
+        for (size_t row = row0; row < row1; row += kTileRows) {
+          MultiplyTile(packed + k0 * padded + row * depth, block.data() + column * depth, depth, c + row * n + n0 + column, n,
+                       std::min(kTileRows, row1 - row), width, k0 > 0);
+        }
+      }
+    }
+  }
+}
+
+template <typename Right>
+void MultiplyOne(const float* a, bool transpose_a, const Right& right, bool transpose_b, float* c, size_t m, size_t n, size_t k) {
+  if (m == 0 || n == 0) return;
+  if (k == 0) {
+    std::fill(c, c + m * n, 0.0f);
+    return;
+  }
+  if (m <= kFewRows && !transpose_a && (transpose_b || m * n * k < 65536)) {
+    MultiplyFew(a, right, transpose_b, c, m, n, k);
+    return;
+  }
+  const size_t strips = Tiles(m, kTileRows);
+  Scratch packed(strips * kTileRows * k);
+  PackLeft(a, transpose_a, m, k, packed.data());
+  // Threads divide the columns, so that each packs its own part of b, unless there are too few of them.
+  const size_t worth = std::max<size_t>(1, 262144 / std::max<size_t>(1, m * k));
+  if (Tiles(n, kTileColumns) >= static_cast<size_t>(ThreadCount()) * 2 || strips < 2) {
+    ParallelFor(Tiles(n, kTileColumns), std::max<size_t>(1, worth / kTileColumns), [&](size_t begin, size_t end) {
+      MultiplyPart(packed.data(), right, c, m, n, k, 0, m, begin * kTileColumns, std::min(n, end * kTileColumns));
+    });
+  } else {
+    const size_t grain = std::max<size_t>(1, 262144 / (kTileRows * n * k));
+    ParallelFor(strips, grain, [&](size_t begin, size_t end) {
+      MultiplyPart(packed.data(), right, c, m, n, k, begin * kTileRows, std::min(m, end * kTileRows), 0, n);
+    });
+  }
+}
+
+}  // namespace
+
+void MatMul(const float* a, const float* b, float* c, const Product& product) {
+  const auto& [m, n, k, batch, batch_a, batch_b, transpose_a, transpose_b] = product;
+  const auto one = [&](size_t index) {
+    const float* left = a + (batch_a == 1 ? 0 : index * m * k);
+    const DenseRight right{b + (batch_b == 1 ? 0 : index * k * n), n, k, transpose_b};
+    MultiplyOne(left, transpose_a, right, transpose_b, c + index * m * n, m, n, k);
+  };
+  for (size_t index = 0; index < batch; index++) one(index);
+}
+
+void Nf4Linear(const float* x, const Nf4Weight& weight, float* y, size_t rows) {
+  MultiplyOne(x, false, Nf4Right{weight, true}, true, y, rows, weight.out, weight.in);
+}
+
+void Nf4LinearGrad(const float* dy, const Nf4Weight& weight, float* dx, size_t rows) {
+  MultiplyOne(dy, false, Nf4Right{weight, false}, false, dx, rows, weight.in, weight.out);
+}
+
+}  // namespace nlakit
