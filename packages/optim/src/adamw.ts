@@ -3,6 +3,7 @@ import { NlaError, type JsonValue } from '@nlakit/core';
 import { refuseNonFinite } from './check-gradients.js';
 import { dynamicMap } from './dynamic-map.js';
 import type { Optimizer, OptimizerState } from './optimizer.js';
+import { updateKernels, type QuantizedMoments, type StepFactors, type UpdateKernels } from './update-kernels.js';
 
 /** Settings of AdamW; the defaults are those of torch.optim.AdamW. */
 export interface AdamWOptions {
@@ -47,26 +48,7 @@ export function createAdamW8bit(options: AdamW8bitOptions = {}): Optimizer {
 }
 
 type Moments =
-  | { readonly kind: 'f32'; readonly state1: Float32Array; readonly state2: Float32Array }
-  | {
-      readonly kind: 'u8';
-      readonly state1: Uint8Array;
-      readonly state2: Uint8Array;
-      readonly absmax1: Float32Array;
-      readonly absmax2: Float32Array;
-    };
-
-interface StepFactors {
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-  /** 1 - learning rate · weight decay, or 1. */
-  readonly keep: number;
-  /** Learning rate over the bias correction of the first moment. */
-  readonly stepSize: number;
-  /** Root of the bias correction of the second moment. */
-  readonly correction2: number;
-}
+  { readonly kind: 'f32'; readonly state1: Float32Array; readonly state2: Float32Array } | ({ readonly kind: 'u8' } & QuantizedMoments);
 
 function create(algorithm: 'adamw' | 'adamw8bit', options: AdamW8bitOptions): Optimizer {
   const [beta1, beta2] = options.betas ?? [0.9, 0.999];
@@ -120,6 +102,7 @@ function create(algorithm: 'adamw' | 'adamw8bit', options: AdamW8bitOptions): Op
         correction2: Math.sqrt(1 - beta2 ** steps),
       };
       let change = 0;
+      const compiled = updateKernels();
       for (const [name, parameter] of params) {
         const gradient = gradients.get(name)!;
         let moment = moments.get(name);
@@ -127,8 +110,13 @@ function create(algorithm: 'adamw' | 'adamw8bit', options: AdamW8bitOptions): Op
         const factors = { ...shared, keep: decays(name) ? 1 - learningRate * weightDecay : 1 };
         change +=
           moment.kind === 'f32'
-            ? updateF32(parameter, gradient, moment.state1, moment.state2, factors)
-            : update8bit(parameter, gradient, moment, factors, blockSize, floor);
+            ? (compiled?.f32 ?? updateF32)(parameter, gradient, moment.state1, moment.state2, factors)
+            : (compiled?.quantized ?? update8bit)(parameter, gradient, moment, factors, {
+                blockSize,
+                floor,
+                signed: dynamicMap(true),
+                unsigned: dynamicMap(false),
+              });
       }
       return Math.sqrt(change);
     },
@@ -182,14 +170,10 @@ function updateF32(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32
 function update8bit(
   p: Float32Array,
   g: Float32Array,
-  moment: Extract<Moments, { kind: 'u8' }>,
+  { state1, state2, absmax1, absmax2 }: QuantizedMoments,
   factors: StepFactors,
-  blockSize: number,
-  floor: boolean,
+  { blockSize, floor, signed, unsigned }: Parameters<UpdateKernels['quantized']>[4],
 ): number {
-  const { state1, state2, absmax1, absmax2 } = moment;
-  const signed = dynamicMap(true);
-  const unsigned = dynamicMap(false);
   const first = new Float32Array(blockSize);
   const second = new Float32Array(blockSize);
   const scaled = new Float32Array(blockSize);

@@ -4,3 +4,4 @@ export * from './clip-gradients.js';
 export * from './dynamic-map.js';
 export * from './optimizer.js';
 export * from './schedule.js';
+export * from './update-kernels.js';

@@ -176,21 +176,24 @@ float Dot(const float* x, const float* y, size_t count) {
   return sum;
 }
 
-// A few rows of a (row-major) times b, which is read once. `length` is the number of rows of b in memory.
+// A few rows of a (row-major) times b, which is read once.
 template <typename Right>
-void MultiplyFew(const float* a, const Right& right, bool transposed, float* c, size_t m, size_t n, size_t k) {
+void MultiplyFew(const float* a, const Right& right, bool transposed, float* c, size_t m, size_t n, size_t k, bool add) {
   if (transposed) {
     ParallelFor(n, std::max<size_t>(1, 32768 / std::max<size_t>(1, k)), [&](size_t begin, size_t end) {
       std::vector<float> memory(k);
       for (size_t column = begin; column < end; column++) {
         const float* row = right.Row(column, memory.data());
-        for (size_t i = 0; i < m; i++) c[i * n + column] = Dot(a + i * k, row, k);
+        for (size_t i = 0; i < m; i++) {
+          const float product = Dot(a + i * k, row, k);
+          c[i * n + column] = add ? c[i * n + column] + product : product;
+        }
       }
     });
     return;
   }
   // Rows of b are added up, so they are divided by columns only if there are many; here one thread does it all.
-  std::fill(c, c + m * n, 0.0f);
+  if (!add) std::fill(c, c + m * n, 0.0f);
   std::vector<float> memory(n);
   for (size_t p = 0; p < k; p++) {
     const float* row = right.Row(p, memory.data());
@@ -227,7 +230,7 @@ void PackLeft(const float* a, bool transposed, size_t m, size_t k, float* target
 // Rows [row0, row1) and columns [column0, column1) of c; row0 is the beginning of a strip.
 template <typename Right>
 void MultiplyPart(const float* packed, const Right& right, float* c, size_t m, size_t n, size_t k, size_t row0, size_t row1, size_t column0,
-                  size_t column1) {
+                  size_t column1, bool add) {
   const size_t padded = Tiles(m, kTileRows) * kTileRows;
   Scratch block(kDepth * kWidth);
   for (size_t n0 = column0; n0 < column1; n0 += kWidth) {
@@ -239,22 +242,24 @@ void MultiplyPart(const float* packed, const Right& right, float* c, size_t m, s
         const size_t width = std::min(kTileColumns, columns - column);
         for (size_t row = row0; row < row1; row += kTileRows) {
           MultiplyTile(packed + k0 * padded + row * depth, block.data() + column * depth, depth, c + row * n + n0 + column, n,
-                       std::min(kTileRows, row1 - row), width, k0 > 0);
+                       std::min(kTileRows, row1 - row), width, add || k0 > 0);
         }
       }
     }
   }
 }
 
+// c = or += a b
 template <typename Right>
-void MultiplyOne(const float* a, bool transpose_a, const Right& right, bool transpose_b, float* c, size_t m, size_t n, size_t k) {
+void MultiplyOne(const float* a, bool transpose_a, const Right& right, bool transpose_b, float* c, size_t m, size_t n, size_t k,
+                 bool add = false) {
   if (m == 0 || n == 0) return;
   if (k == 0) {
-    std::fill(c, c + m * n, 0.0f);
+    if (!add) std::fill(c, c + m * n, 0.0f);
     return;
   }
   if (m <= kFewRows && !transpose_a && (transpose_b || m * n * k < 65536)) {
-    MultiplyFew(a, right, transpose_b, c, m, n, k);
+    MultiplyFew(a, right, transpose_b, c, m, n, k, add);
     return;
   }
   const size_t strips = Tiles(m, kTileRows);
@@ -264,12 +269,12 @@ void MultiplyOne(const float* a, bool transpose_a, const Right& right, bool tran
   const size_t worth = std::max<size_t>(1, 262144 / std::max<size_t>(1, m * k));
   if (Tiles(n, kTileColumns) >= static_cast<size_t>(ThreadCount()) * 2 || strips < 2) {
     ParallelFor(Tiles(n, kTileColumns), std::max<size_t>(1, worth / kTileColumns), [&](size_t begin, size_t end) {
-      MultiplyPart(packed.data(), right, c, m, n, k, 0, m, begin * kTileColumns, std::min(n, end * kTileColumns));
+      MultiplyPart(packed.data(), right, c, m, n, k, 0, m, begin * kTileColumns, std::min(n, end * kTileColumns), add);
     });
   } else {
     const size_t grain = std::max<size_t>(1, 262144 / (kTileRows * n * k));
     ParallelFor(strips, grain, [&](size_t begin, size_t end) {
-      MultiplyPart(packed.data(), right, c, m, n, k, begin * kTileRows, std::min(m, end * kTileRows), 0, n);
+      MultiplyPart(packed.data(), right, c, m, n, k, begin * kTileRows, std::min(m, end * kTileRows), 0, n, add);
     });
   }
 }
@@ -284,6 +289,21 @@ void MatMul(const float* a, const float* b, float* c, const Product& product) {
     MultiplyOne(left, transpose_a, right, transpose_b, c + index * m * n, m, n, k);
   };
   for (size_t index = 0; index < batch; index++) one(index);
+}
+
+void LoraUp(const float* base, const float* low, const float* b, float* y, size_t rows, size_t out, size_t rank, float scale) {
+  Scratch scaled(rows * rank);
+  for (size_t i = 0; i < rows * rank; i++) scaled.data()[i] = scale * low[i];
+  ParallelFor(rows * out, 65536, [=](size_t begin, size_t end) { std::memcpy(y + begin, base + begin, (end - begin) * sizeof(float)); });
+  MultiplyOne(scaled.data(), false, DenseRight{b, out, rank, true}, true, y, rows, out, rank, true);
+}
+
+void LoraUpGrad(const float* dy, const float* low, const float* b, float* d_low, float* d_b, size_t rows, size_t out, size_t rank,
+                float scale) {
+  MultiplyOne(dy, false, DenseRight{b, rank, out, false}, false, d_low, rows, rank, out);
+  for (size_t i = 0; i < rows * rank; i++) d_low[i] *= scale;
+  MultiplyOne(dy, true, DenseRight{low, rank, rows, false}, false, d_b, out, rank, rows);
+  for (size_t i = 0; i < out * rank; i++) d_b[i] *= scale;
 }
 
 void Nf4Linear(const float* x, const Nf4Weight& weight, float* y, size_t rows) {

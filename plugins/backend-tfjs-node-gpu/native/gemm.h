@@ -19,6 +19,12 @@ struct Product {
 
 void MatMul(const float* a, const float* b, float* c, const Product& product);
 
+// y [rows, out] = base + scale low [rows, rank] bᵀ, b [out, rank]
+void LoraUp(const float* base, const float* low, const float* b, float* y, size_t rows, size_t out, size_t rank, float scale);
+// d_low [rows, rank] = scale dy b, d_b [out, rank] = scale dyᵀ low
+void LoraUpGrad(const float* dy, const float* low, const float* b, float* d_low, float* d_b, size_t rows, size_t out, size_t rank,
+                float scale);
+
 // A weight [out, in] in NF4.
 struct Nf4Weight {
   const uint8_t* codes;

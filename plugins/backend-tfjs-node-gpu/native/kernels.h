@@ -32,8 +32,6 @@ void SoftcapCrossEntropyGrad(const float* logits, const int32_t* targets, const 
 // codes: two per byte, high nibble first; count values; absmax per block
 void Nf4Unpack(const uint8_t* codes, const float* absmax, float* y, size_t count, size_t block, Storage storage);
 void Nf4UnpackToBfloat16(const uint8_t* codes, const float* absmax, uint16_t* y, size_t count, size_t block);
-// bfloat16 to float
-void Widen(const uint16_t* x, float* y, size_t count);
 void RoundHalf(const float* x, float* y, size_t count, Storage storage);
 
 }  // namespace nlakit

@@ -180,14 +180,6 @@ void Nf4UnpackToBfloat16(const uint8_t* codes, const float* absmax, uint16_t* y,
   Unpack(codes, absmax, y, count, block, Storage::kBfloat16);
 }
 
-void Widen(const uint16_t* x, float* y, size_t count) {
-  ParallelFor(count, kGrain, [=](size_t begin, size_t end) {
-    uint32_t* bits = reinterpret_cast<uint32_t*>(y);
-#pragma omp simd
-    for (size_t i = begin; i < end; i++) bits[i] = static_cast<uint32_t>(x[i]) << 16;
-  });
-}
-
 void RoundHalf(const float* x, float* y, size_t count, Storage storage) {
   ParallelFor(count, kGrain, [=](size_t begin, size_t end) {
     for (size_t i = begin; i < end; i++) y[i] = Round(x[i], storage);

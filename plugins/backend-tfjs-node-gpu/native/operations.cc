@@ -215,6 +215,27 @@ void ComputeMatMul(Call& call) {
           static_cast<size_t>(batch_b), transpose_a, transpose_b});
 }
 
+void ComputeLoraUp(Call& call) {
+  TF_Tensor* base = call.Input(0);
+  TF_Tensor* b = call.Input(2);
+  const auto shape = ShapeOf(base);
+  Call::Require(shape.size() == 2 && TF_NumDims(b) == 2 && TF_Dim(b, 0) == shape[1], "the adapter does not fit the linear");
+  const int64_t rank = TF_Dim(b, 1);
+  LoraUp(call.Floats(base, Count(base)), call.Floats(call.Input(1), shape[0] * rank), call.Floats(b, Count(b)), call.Output(0, shape),
+         shape[0], shape[1], rank, call.attributes.number);
+}
+
+void ComputeLoraUpGrad(Call& call) {
+  TF_Tensor* dy = call.Input(0);
+  TF_Tensor* b = call.Input(2);
+  const auto shape = ShapeOf(dy);
+  Call::Require(shape.size() == 2 && TF_NumDims(b) == 2 && TF_Dim(b, 0) == shape[1], "the adapter does not fit the linear");
+  const int64_t rank = TF_Dim(b, 1);
+  const float* low = call.Floats(call.Input(1), shape[0] * rank);
+  LoraUpGrad(call.Floats(dy, Count(dy)), low, call.Floats(b, Count(b)), call.Output(0, {shape[0], rank}), call.Output(1, {shape[1], rank}),
+             shape[0], shape[1], rank, call.attributes.number);
+}
+
 // Codes and scales of a weight of `count` values, checked against their sizes.
 std::pair<const uint8_t*, const float*> PackedWeight(Call& call, int64_t count, int64_t block) {
   Call::Require(block > 0 && block % 2 == 0, "blocks have an even size");
@@ -258,14 +279,6 @@ void ComputeRoundHalf(Call& call) {
   RoundHalf(call.Floats(x, Count(x)), call.Output(0, ShapeOf(x)), Count(x), StorageOf(call.attributes.integers[0]));
 }
 
-void ComputeBfloat16Rows(Call& call) {
-  const auto& integers = call.attributes.integers;
-  TF_Tensor* words = call.Input(0);
-  const int64_t start = integers[0], count = integers[1], width = integers[2];
-  Call::Require(start >= 0 && (start + count) * width <= Count(words) * 2, "rows beyond the table");
-  Widen(static_cast<const uint16_t*>(TF_TensorData(words)) + start * width, call.Output(0, {count, width}), count * width);
-}
-
 const std::vector<Operation>& Operations() {
   static const std::vector<Operation> operations = {
       {"NlakitRmsNorm", {"x: float", "weight: float"}, {"y: float"}, {"weighted"}, "epsilon", ComputeRmsNorm},
@@ -283,6 +296,8 @@ const std::vector<Operation>& Operations() {
        "softcap",
        ComputeSoftcapCrossEntropyGrad},
       {"NlakitMatMul", {"a: float", "b: float"}, {"c: float"}, {"transpose_a", "transpose_b"}, nullptr, ComputeMatMul},
+      {"NlakitLoraUp", {"base: float", "low: float", "b: float"}, {"y: float"}, {}, "scale", ComputeLoraUp},
+      {"NlakitLoraUpGrad", {"dy: float", "low: float", "b: float"}, {"d_low: float", "d_b: float"}, {}, "scale", ComputeLoraUpGrad},
       {"NlakitNf4Linear",
        {"codes: int32", "absmax: float", "x: float"},
        {"y: float"},
@@ -303,7 +318,6 @@ const std::vector<Operation>& Operations() {
        nullptr,
        ComputeNf4UnpackToBfloat16},
       {"NlakitRoundHalf", {"x: float"}, {"y: float"}, {"storage"}, nullptr, ComputeRoundHalf},
-      {"NlakitBfloat16Rows", {"words: int32"}, {"y: float"}, {"start", "count", "width"}, nullptr, ComputeBfloat16Rows},
   };
   return operations;
 }
@@ -370,7 +384,7 @@ std::string RegisterAll(std::index_sequence<indices...>) {
   return problem;
 }
 
-constexpr size_t kOperations = 16;
+constexpr size_t kOperations = 17;
 
 }  // namespace
 

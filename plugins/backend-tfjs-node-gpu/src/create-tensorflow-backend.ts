@@ -2,6 +2,8 @@ import { cpus, totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import { NlaError, type Backend } from '@nlakit/core';
 import { selfTest } from '@nlakit/ops';
+import { useUpdateKernels } from '@nlakit/optim';
+import { compiledUpdates } from './compiled-updates.js';
 import bundle from './generated/node-kernel-backend.mjs';
 import { loadModules } from './load-modules.js';
 import { optionsSchema, type TensorflowBackendOptions } from './options.js';
@@ -20,6 +22,7 @@ export async function createTensorflowBackend(options: Partial<TensorflowBackend
   const { multiply, kernels, ...loading } = optionsSchema.parse(options);
   tf.env().set('PROD', true);
   const engine = await startTfjs(loading);
+  useUpdateKernels(engine.modules.addon === undefined ? undefined : compiledUpdates(engine.modules.addon));
   const domainKernels = registerKernels({ multiply, own: kernels === 'own' && ownKernelsRun(engine) });
   return handle(engine, multiply, domainKernels);
 }

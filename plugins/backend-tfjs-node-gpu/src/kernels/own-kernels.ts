@@ -83,6 +83,19 @@ export const ownKernels: ReadonlyMap<string, KernelFunction> = new Map<string, K
     ({ softcap }) => ({ softcap: real(softcap as number) }),
   ),
   operation(
+    'NlaLoraUp',
+    'NlakitLoraUp',
+    ({ base, low, b }) => [base, low, b],
+    ({ scale }) => ({ scale: real(scale as number) }),
+  ),
+  operation(
+    'NlaLoraUpGrad',
+    'NlakitLoraUpGrad',
+    ({ dy, low, b }) => [dy, low, b],
+    ({ scale }) => ({ scale: real(scale as number) }),
+    2,
+  ),
+  operation(
     'NlaNf4Unpack',
     'NlakitNf4Unpack',
     ({ codes, absmax }) => [codes, absmax],

@@ -1,0 +1,51 @@
+import type { CodeBook } from './dynamic-map.js';
+
+/** Factors of one AdamW step, the same for all elements of a parameter. */
+export interface StepFactors {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** 1 - learning rate · weight decay, or 1. */
+  readonly keep: number;
+  /** Learning rate over the bias correction of the first moment. */
+  readonly stepSize: number;
+  /** Root of the bias correction of the second moment. */
+  readonly correction2: number;
+}
+
+/** A parameter's moments in 8 bits. */
+export interface QuantizedMoments {
+  readonly state1: Uint8Array;
+  readonly state2: Uint8Array;
+  /** One per block. */
+  readonly absmax1: Float32Array;
+  readonly absmax2: Float32Array;
+}
+
+/**
+ * Compiled updates of a backend package, in place and to the bit of the JavaScript ones: a run may go on with or without them. Each
+ * returns the sum of the squared changes of the parameter, as it is stored.
+ */
+export interface UpdateKernels {
+  f32(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32Array, factors: StepFactors): number;
+  quantized(
+    p: Float32Array,
+    g: Float32Array,
+    moments: QuantizedMoments,
+    factors: StepFactors,
+    settings: { readonly blockSize: number; readonly floor: boolean; readonly signed: CodeBook; readonly unsigned: CodeBook },
+  ): number;
+}
+
+/** A symbol of the whole process: a backend may have another copy of this package. */
+const key = Symbol.for('nlakit.optim.update-kernels');
+
+/** Lets the optimizers of this process use compiled updates, or with `undefined` those in JavaScript again. */
+export function useUpdateKernels(kernels: UpdateKernels | undefined): void {
+  (globalThis as { [key]?: UpdateKernels | undefined })[key] = kernels;
+}
+
+/** What {@link useUpdateKernels} was last told. */
+export function updateKernels(): UpdateKernels | undefined {
+  return (globalThis as { [key]?: UpdateKernels | undefined })[key];
+}
