@@ -21,7 +21,7 @@ const name = 'tensorflow';
 export async function createTensorflowBackend(options: Partial<TensorflowBackendOptions> = {}): Promise<Backend> {
   const { multiply, kernels, ...loading } = optionsSchema.parse(options);
   tf.env().set('PROD', true);
-  const engine = await startTfjs(loading);
+  const engine = await startTfjs({ ...loading, multiply });
   useUpdateKernels(engine.modules.addon === undefined ? undefined : compiledUpdates(engine.modules.addon));
   const domainKernels = registerKernels({ multiply, own: kernels === 'own' && ownKernelsRun(engine) });
   return handle(engine, multiply, domainKernels);
@@ -30,11 +30,13 @@ export async function createTensorflowBackend(options: Partial<TensorflowBackend
 async function startTfjs(options: {
   readonly installation?: string | undefined;
   readonly threads?: number | undefined;
+  readonly multiply: 'f32' | 'bf16';
 }): Promise<TensorflowEngine> {
   if (tf.engine().registryFactory[name] === undefined) {
     const modules = await loadModules({
       ...(options.installation === undefined ? {} : { installation: options.installation }),
       ...(options.threads === undefined ? {} : { threads: options.threads }),
+      multiply: options.multiply,
     });
     tf.registerBackend(
       name,

@@ -25,13 +25,20 @@ const loaded = Symbol.for('nlakit.backend-tfjs-node-gpu.modules');
  * tfjs-node(-gpu) where it is installed and its own download succeeded. The environment is read by the library when it is loaded, so
  * memory growth on a GPU and the number of threads are set here. Throws `E_BACKEND_UNAVAILABLE` with everything that was tried.
  */
-export async function loadModules(options: { readonly installation?: string; readonly threads?: number }): Promise<NativeModules> {
+export async function loadModules(options: {
+  readonly installation?: string;
+  readonly threads?: number;
+  readonly multiply?: 'f32' | 'bf16';
+}): Promise<NativeModules> {
   const shared = globalThis as { [loaded]?: NativeModules };
   const present = shared[loaded];
   if (present !== undefined) return present;
 
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+  // oneDNN has the fast products in bf16. Those in f32 are ours; oneDNN's code for them lets a signal that comes in the middle overwrite the
+  // heap (its stack pointer lies in a block of it meanwhile), and Node gets signals.
+  process.env['TF_ENABLE_ONEDNN_OPTS'] ??= options.multiply === 'bf16' ? '1' : '0';
   const threads = String(options.threads ?? cpus().length);
   process.env['TF_NUM_INTRAOP_THREADS'] ??= threads;
   process.env['OMP_NUM_THREADS'] ??= threads;
