@@ -2,6 +2,8 @@ import type { RunHost } from '@nlakit/run';
 
 /** Backends that are installed together with the command line. The first is what commands use that are told none. */
 export const bundledBackends = ['@nlakit/backend-wasm', '@nlakit/backend-webgpu'];
+/** Backends for `use: auto`, best first. */
+export const bundledBackends = ['@nlakit/backend-wasm', '@nlakit/backend-tfjs-node-gpu', '@nlakit/backend-webgpu'];
 
 /**
  * Backends that `use: auto` may become, in the order in which they are tried. Only the first runs everywhere; the others need a library
@@ -12,7 +14,6 @@ export const knownBackends = ['@nlakit/backend-wasm', '@nlakit/backend-tfjs-node
 /** Plugins that are installed together with the command line; a config may name them without installing anything. */
 export const bundledPlugins = [
   ...bundledBackends,
-  '@nlakit/backend-tfjs-node-gpu',
   '@nlakit/quantizer-nf4',
   '@nlakit/ops#plain',
   '@nlakit/model-gemma4',

@@ -82,7 +82,7 @@ async function probeModules(folder: string): Promise<Probe> {
   const paths = [join(folder, moduleFiles.binding), join(folder, moduleFiles.addon)];
   let output: string;
   try {
-    const script = join(packageRoot, 'native/probe.cjs');
+    const script = join(packageRoot, 'native/probe.mjs');
     output = (await promisify(execFile)(process.execPath, [script, ...paths], { env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' } }))
       .stdout;
   } catch (error) {

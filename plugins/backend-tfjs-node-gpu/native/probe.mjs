@@ -1,4 +1,8 @@
 // Run by the installer in a process of its own: a library that does not fit may end the process that loads it.
+import { createRequire } from 'node:module';
+import process from 'node:process';
+
+const require = createRequire(import.meta.url);
 const [binding, addon] = process.argv.slice(2).map((path) => require(path));
 const problem = addon.registerOperations();
 const matrix = (values) => binding.createTensor([2, 2], binding.TF_FLOAT, Float32Array.from(values));
