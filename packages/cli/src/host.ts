@@ -1,8 +1,6 @@
 import type { RunHost } from '@nlakit/run';
 
 /** Backends that are installed together with the command line. The first is what commands use that are told none. */
-export const bundledBackends = ['@nlakit/backend-wasm', '@nlakit/backend-webgpu'];
-/** Backends for `use: auto`, best first. */
 export const bundledBackends = ['@nlakit/backend-wasm', '@nlakit/backend-tfjs-node-gpu', '@nlakit/backend-webgpu'];
 
 /**
