@@ -4,6 +4,10 @@
 #include <cstring>
 #include <vector>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include "buffers.h"
 #include "nf4_block.h"
 #include "parallel.h"
@@ -45,12 +49,49 @@ class Scratch {
   float* data_;
 };
 
+#if defined(__AVX512F__)
+// 16 rows of 16 values as 16 columns: four rounds of exchanges between registers, at distances 1, 2, 4 and 8.
+inline void Transpose16(const float* source, size_t stride, float* target, size_t target_stride) {
+  __m512 r[16], t[16];
+  for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_ps(source + i * stride);
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    r[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+    r[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
+    r[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    r[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+  for (int i = 0; i < 4; i++) {
+    t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xdd);
+    t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xdd);
+  }
+  for (int i = 0; i < 4; i++) {
+    _mm512_storeu_ps(target + i * target_stride, _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88));
+    _mm512_storeu_ps(target + (i + 4) * target_stride, _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0x88));
+    _mm512_storeu_ps(target + (i + 8) * target_stride, _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd));
+    _mm512_storeu_ps(target + (i + 12) * target_stride, _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0xdd));
+  }
+}
+#endif
+
 // Rows of `source`, each `depth` long and `stride` apart, side by side: target[p * tile + row]; rows that are missing become zeros.
 template <size_t tile>
 void Interleave(const float* source, size_t stride, size_t rows, size_t depth, float* target) {
   constexpr size_t kStep = 16;
   float square[tile][kStep];
   size_t p = 0;
+#if defined(__AVX512F__)
+  if (tile % 16 == 0 && rows == tile) {
+    for (; p + kStep <= depth; p += kStep) {
+      for (size_t row = 0; row < tile; row += 16) Transpose16(source + row * stride + p, stride, target + p * tile + row, tile);
+    }
+  }
+#endif
   for (; p + kStep <= depth; p += kStep) {
     for (size_t row = 0; row < tile; row++) {
       if (row < rows) {
@@ -84,6 +125,9 @@ void Gather(const float* source, size_t stride, size_t columns, size_t depth, fl
 
 // c (rows x columns of a tile) = or += the product of a strip of a and a strip of b.
 void MultiplyTile(const float* a, const float* b, size_t depth, float* c, size_t stride, size_t rows, size_t columns, bool add) {
+  for (size_t row = 0; row < rows; row++) {
+    for (size_t v = 0; v < kTileVectors; v++) __builtin_prefetch(c + row * stride + v * kLanes, 1);
+  }
   Vector sums[kTileRows][kTileVectors] = {};
   for (size_t p = 0; p < depth; p++) {
     Vector right[kTileVectors];
