@@ -9,9 +9,9 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
  * Runs `nla <arguments>`; output goes to the terminal, or into the file `log`. Ends this process with the command's exit code if it
- * fails.
+ * fails, unless it is not `required`. Returns the exit code.
  */
-export async function nla(commandArguments, { log } = {}) {
+export async function nla(commandArguments, { log, required = true } = {}) {
   process.stdout.write(`\n$ nla ${commandArguments.join(' ')}${log === undefined ? '' : ` > ${log} &`}\n`);
   const output = log === undefined ? 'inherit' : openSync(join(root, log), 'w');
   const child = spawn(process.execPath, ['packages/cli/dist/bin.js', ...commandArguments], {
@@ -23,7 +23,7 @@ export async function nla(commandArguments, { log } = {}) {
   process.on('SIGINT', wait);
   const code = await new Promise((resolve) => child.on('exit', (status, signal) => resolve(signal === null ? status : 130)));
   process.removeListener('SIGINT', wait);
-  if (code === 0) return;
+  if (code === 0 || !required) return code;
   if (log !== undefined) process.stderr.write(`nla ${commandArguments[0]} failed; see ${log}\n`);
   process.exit(code);
 }
