@@ -148,6 +148,7 @@ async function validate(config: unknown, sources: readonly { readonly name: stri
     error?: { code: string; message: string };
   };
   return [...issues, ...(error === undefined ? [] : [error])]
-    .filter(({ code }) => code !== 'E_MODEL_SOURCE')
+    // Models and devices that a page speaks of need not be on this machine.
+    .filter(({ code }) => code !== 'E_MODEL_SOURCE' && code !== 'E_BACKEND_UNAVAILABLE')
     .map(({ code, message }) => `${code} ${message}`);
 }
