@@ -15,7 +15,7 @@ export function createHead(config: Gemma4Config, table: EmbeddingTable): ModelHe
   return {
     logits: (hidden) => softcappedLogits({ hidden, table: whole, softcap }),
     crossEntropy(hidden, targets) {
-      const chunk = Math.max(1024, Math.floor(chunkValues / Math.max(1, hidden.shape[0])));
+      const chunk = Math.max(1024, Math.floor(chunkValues / Math.max(hidden.shape[0], whole.shape[1])));
       return softcappedCrossEntropy({ hidden, table: whole, targets, softcap, chunk });
     },
   };

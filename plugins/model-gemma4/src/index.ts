@@ -9,5 +9,5 @@ export { resolveSource } from './resolve-source.js';
 export * from './segments.js';
 export * from './tokenizer.js';
 export * from './weight-source.js';
-export { findPrefix } from './weights.js';
+export { findPrefix, residentLimits } from './weights.js';
 export { plugin as default } from './plugin.js';

@@ -2,6 +2,7 @@ import { definePlugin, type Plugin } from '@nlakit/core';
 import { z } from 'zod';
 import manifest from '../package.json' with { type: 'json' };
 import { createGemma4Loader } from './loader.js';
+import { residentLimits } from './weights.js';
 
 const optionsSchema = z.strictObject({
   /** A folder (relative to the config file) or an npm data package. */
@@ -27,6 +28,7 @@ export const plugin: Plugin<'model', Gemma4PluginOptions> = definePlugin({
       source,
       scaleDtype,
       quantizer: context.use('quantizer'),
+      residentBytes: residentLimits(context.use('backend').capabilities),
       baseFolder: context.baseFolder,
       onWarning: ({ message }) => context.log.warn(message),
       ...(layer === undefined ? {} : { layer }),

@@ -1,4 +1,4 @@
-import { NlaError, type ModelFootprint, type PackedWeight, type Quantizer } from '@nlakit/core';
+import { NlaError, type BackendCapabilities, type ModelFootprint, type PackedWeight, type Quantizer } from '@nlakit/core';
 import { linear as plainLinear, tf } from '@nlakit/ops';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Gemma4Config } from './config.js';
@@ -115,6 +115,14 @@ export async function loadWeights(config: Gemma4Config, source: WeightSource, op
     parameters: trainable ? variables : undefined,
     dispose,
   };
+}
+
+/** Largest tables kept on a backend that can do so much: a quarter of its memory at most, and no more than one tensor may have. */
+export function residentLimits({
+  deviceBytes,
+  maxTensorBytes,
+}: Pick<BackendCapabilities, 'deviceBytes' | 'maxTensorBytes'>): NonNullable<WeightOptions['residentBytes']> {
+  return deviceBytes === undefined ? {} : { embedding: Math.min(deviceBytes / 4, maxTensorBytes) };
 }
 
 /** Whether an embedding table is kept on the backend. */

@@ -20,7 +20,7 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
     const backend = await parts.backend();
     const quantizer = await parts.quantizer();
     const loading = performance.now();
-    model = await loadE2bModel(setting, quantizer);
+    model = await loadE2bModel(setting, backend, quantizer);
     const loadSeconds = (performance.now() - loading) / 1000;
     const { details, ...row } = await measureTrainingRow(setting, {
       model,

@@ -32,7 +32,7 @@ async function runE2b(setting: BenchSetting): Promise<BenchRow[]> {
   let model: Model | undefined;
   try {
     const backend = await parts.backend();
-    model = await loadE2bModel(setting, await parts.quantizer());
+    model = await loadE2bModel(setting, backend, await parts.quantizer());
     const row = await measureReading('extract-e2b', model, setting, { layers: [23], texts: 1, length: 512 });
     return row === undefined ? [] : [{ ...row, backendPeakBytes: backend.memory().peakBytes }];
   } finally {
