@@ -147,8 +147,10 @@ async function validate(config: unknown, sources: readonly { readonly name: stri
     issues?: { code: string; message: string }[];
     error?: { code: string; message: string };
   };
-  return [...issues, ...(error === undefined ? [] : [error])]
-    // Models and devices that a page speaks of need not be on this machine.
-    .filter(({ code }) => code !== 'E_MODEL_SOURCE' && code !== 'E_BACKEND_UNAVAILABLE')
-    .map(({ code, message }) => `${code} ${message}`);
+  return (
+    [...issues, ...(error === undefined ? [] : [error])]
+      // Models and devices that a page speaks of need not be on this machine.
+      .filter(({ code }) => code !== 'E_MODEL_SOURCE' && code !== 'E_BACKEND_UNAVAILABLE')
+      .map(({ code, message }) => `${code} ${message}`)
+  );
 }

@@ -12,9 +12,8 @@ const replaced = (): Map<string, tf.KernelConfig | undefined> =>
 
 /** The kernel that tfjs-node has under a name. */
 function stockOf(name: string): KernelFunction {
-  const config = replaced().get(name) ?? (tf.getKernel(name, 'tensorflow'));
-  return (call) =>
-    config.kernelFunc({ ...call, backend: tf.backend() } as unknown as Parameters<tf.KernelConfig['kernelFunc']>[0]);
+  const config = replaced().get(name) ?? tf.getKernel(name, 'tensorflow');
+  return (call) => config.kernelFunc({ ...call, backend: tf.backend() } as unknown as Parameters<tf.KernelConfig['kernelFunc']>[0]);
 }
 
 /**

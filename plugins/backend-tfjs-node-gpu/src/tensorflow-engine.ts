@@ -30,7 +30,7 @@ export interface TensorflowEngine {
 const bytesOfDtype: Readonly<Record<number, number>> = { 1: 4, 3: 4, 4: 1, 8: 8, 9: 8, 10: 1, 14: 2, 19: 2 };
 
 /** Bytes of a handle. */
-export function rawBytes({ shape, dtype }: { readonly shape: readonly number[]; readonly dtype: number }): number {
+function rawBytes({ shape, dtype }: { readonly shape: readonly number[]; readonly dtype: number }): number {
   return shape.reduce((product, extent) => product * extent, bytesOfDtype[dtype] ?? 4);
 }
 

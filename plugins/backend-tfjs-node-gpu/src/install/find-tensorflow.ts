@@ -20,7 +20,7 @@ export const libraryNames =
     : (['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const);
 
 /** The version that is fetched where nobody names another: tested with this package. */
-export const testedVersion = '2.21.0';
+const testedVersion = '2.21.0';
 
 const run = promisify(execFile);
 

@@ -119,7 +119,7 @@ function weightAttributes({ out, inn, blockSize, storage }: Readonly<Record<stri
 }
 
 /** The number that our operations know a storage dtype by. */
-export function storageCode(dtype: unknown): number {
+function storageCode(dtype: unknown): number {
   return ['float32', 'bfloat16', 'float16'].indexOf(dtype as string);
 }
 

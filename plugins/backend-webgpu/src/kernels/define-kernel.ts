@@ -21,8 +21,7 @@ export function kernelConfig({ name, run }: WebgpuKernel): KernelConfig {
   return {
     kernelName: name,
     backendName: 'webgpu',
-    kernelFunc: ({ inputs, backend, attrs }) =>
-      run({ backend: backend as WebGPUBackend, inputs, attrs: attrs ?? {} }),
+    kernelFunc: ({ inputs, backend, attrs }) => run({ backend: backend as WebGPUBackend, inputs, attrs: attrs ?? {} }),
   };
 }
 
