@@ -91,6 +91,6 @@ function unavailable(reasons: readonly string[]): NlaError {
     message: 'The TensorFlow backend cannot be used.',
     found: reasons.join('; '),
     expected: 'an installation for this machine and this version',
-    fix: 'Run `nla backend install tensorflow` (about 300 MB are fetched and 20 seconds compiled; --from takes a wheel or a Python instead).',
+    fix: 'Run `nla backend install tensorflow` (it fetches a wheel and compiles; --from takes a wheel or a Python instead).',
   });
 }

@@ -5,8 +5,8 @@ export const optionsSchema = z.strictObject({
   /** Folder of an installation, in place of the newest one that `nla backend install tensorflow` made. */
   installation: z.string().min(1).optional(),
   /**
-   * What products with the frozen base multiply in; sums are f32 always. `bf16` halves the memory traffic and is twice as fast on
-   * processors and cards that have it (AVX512-BF16, AMX, CUDA from Ampere on), and several times slower elsewhere.
+   * What products with the frozen base multiply in; sums are f32 always. `bf16` is for processors and cards that
+   * have it (AVX512-BF16, AMX, CUDA from Ampere on); elsewhere it is emulated, and slower.
    */
   multiply: z.enum(['f32', 'bf16']).default('f32'),
   /** Threads of TensorFlow and of our kernels. Default: one per core. */
