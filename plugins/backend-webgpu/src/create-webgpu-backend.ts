@@ -1,3 +1,4 @@
+import { selfTest } from '@nlakit/ops';
 import * as tf from '@tensorflow/tfjs-core';
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { Backend } from '@nlakit/core';
@@ -10,7 +11,6 @@ import { optionsSchema } from './options.js';
 import type { WebgpuBackendOptions } from './options.js';
 import { domainKernelNames, registerKernels } from './register-kernels.js';
 import { requestDevice } from './request-device.js';
-import { selfTest } from './self-test.js';
 import { attachEngine, findEngine } from './webgpu-engine.js';
 import type { WebgpuEngine } from './webgpu-engine.js';
 
