@@ -1,6 +1,7 @@
 import { NlaError } from '@nlakit/core';
-import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
-import { maskedSoftmax } from './masked-softmax.js';
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import { defineDomainKernel } from './domain-kernel.js';
+import { maskedSoftmax, softmaxGrad } from './masked-softmax.js';
 import { tf } from './tensorflow.js';
 
 /** What {@link causalAttention} needs. */
@@ -21,9 +22,48 @@ export interface CausalAttentionOptions {
   readonly scale: number;
 }
 
+type AttentionInputs = { q: Tensor4D; k: Tensor4D; v: Tensor4D; valid: Tensor2D };
+type AttentionAttributes = { window: number; offset: number; scale: number };
+
+const attentionGradKernel = defineDomainKernel<AttentionInputs & { dy: Tensor4D }, AttentionAttributes>({
+  name: 'NlaAttentionGrad',
+  compose({ inputs: { q, k, v, valid, dy }, attrs }) {
+    const [, keys, kvHeads, headDim] = k.shape;
+    const [batch, queries, heads] = q.shape;
+    const { rows, probabilities } = probabilitiesOf(q, k, valid, attrs);
+    const slopes = byKvHead(dy, kvHeads);
+    const dv: Tensor3D = tf.matMul(probabilities, slopes, true, false);
+    const dScores = tf.mul(softmaxGrad(probabilities, tf.matMul(slopes, byHead(v), false, true)), attrs.scale);
+    const dq: Tensor3D = tf.matMul(dScores, byHead(k));
+    const dk: Tensor3D = tf.matMul(dScores, rows, true, false);
+    const keysFirst = (x: Tensor3D): Tensor4D => swapPositionAndHead(tf.reshape(x, [batch, kvHeads, keys, headDim]));
+    return [swapPositionAndHead(tf.reshape(dq, [batch, heads, queries, headDim])), keysFirst(dk), keysFirst(dv)];
+  },
+});
+
+const attentionKernel = defineDomainKernel<AttentionInputs, AttentionAttributes>({
+  name: 'NlaAttention',
+  compose({ inputs: { q, k, v, valid }, attrs }) {
+    const [batch, queries, heads, headDim] = q.shape;
+    const { probabilities } = probabilitiesOf(q, k, valid, attrs);
+    const mixed: Tensor3D = tf.matMul(probabilities, byHead(v));
+    return swapPositionAndHead(tf.reshape(mixed, [batch, heads, queries, headDim]));
+  },
+  gradient: {
+    // The probabilities are computed again: they would be the largest tensor that is kept, and cost little beside the linears.
+    saves: ['q', 'k', 'v', 'valid'],
+    of({ dy: [dy], inputs, attrs }) {
+      const { q, k, v, valid } = inputs as AttentionInputs;
+      // All at once, and here: a tensor made inside one of the functions below is freed before the next runs.
+      const [dq, dk, dv] = attentionGradKernel.outputs({ q, k, v, valid, dy: dy as Tensor4D }, attrs);
+      return { q: () => dq as Tensor, k: () => dk as Tensor, v: () => dv as Tensor };
+    },
+  },
+});
+
 /**
  * Causal attention with grouped heads: `softmax(scale * q kᵀ) v` over the visible keys, see {@link maskedSoftmax}. Differentiable in
- * `q`, `k` and `v`. The queries of the heads that share a kv head are the rows of one matrix, so keys and values are never repeated.
+ * `q`, `k` and `v`.
  *
  * @returns `[batch, query, head, headDim]`
  *
@@ -31,7 +71,7 @@ export interface CausalAttentionOptions {
  */
 export function causalAttention(options: CausalAttentionOptions): Tensor4D {
   const { q, k, v, valid, window, offset, scale } = options;
-  const [batch, queries, heads, headDim] = q.shape;
+  const [batch, , heads, headDim] = q.shape;
   const [, keys, kvHeads] = k.shape;
   const fits =
     heads % kvHeads === 0 && k.shape[0] === batch && k.shape[3] === headDim && v.shape.every((size, axis) => size === k.shape[axis]);
@@ -42,21 +82,36 @@ export function causalAttention(options: CausalAttentionOptions): Tensor4D {
       expected: 'q [batch, query, head, headDim], k and v [batch, key, kvHead, headDim], valid [batch, key], head a multiple of kvHead',
     });
   }
-  const group = heads / kvHeads;
-  return tf.tidy(() => {
-    const scaled: Tensor4D = scale === 1 ? q : tf.mul(q, scale);
-    const rows: Tensor3D = tf.reshape(swapPositionAndHead(scaled), [batch * kvHeads, group * queries, headDim]);
-    const scores = tf.matMul(rows, byHead(k), false, true);
-    const probabilities = maskedSoftmax(tf.reshape(scores, [batch, heads, queries, keys]), valid, window, offset);
-    const mixed = tf.matMul(tf.reshape(probabilities, [batch * kvHeads, group * queries, keys]), byHead(v));
-    return swapPositionAndHead(tf.reshape(mixed, [batch, heads, queries, headDim]));
-  });
+  return attentionKernel.run<Tensor4D>({ q, k, v, valid }, { window, offset, scale });
+}
+
+/**
+ * Queries by kv head (`rows`, unscaled) and their probabilities, `[batch * kvHeads, group * queries, keys]`: the queries of the heads that
+ * share a kv head are the rows of one matrix, so keys and values are never repeated.
+ */
+function probabilitiesOf(
+  q: Tensor4D,
+  k: Tensor4D,
+  valid: Tensor2D,
+  { window, offset, scale }: AttentionAttributes,
+): { readonly rows: Tensor3D; readonly probabilities: Tensor3D } {
+  const [batch, queries, heads] = q.shape;
+  const [, keys, kvHeads] = k.shape;
+  const rows = byKvHead(q, kvHeads);
+  const scores: Tensor3D = tf.matMul(scale === 1 ? rows : tf.mul<Tensor3D>(rows, scale), byHead(k), false, true);
+  const probabilities = maskedSoftmax(tf.reshape(scores, [batch, heads, queries, keys]), valid, window, offset);
+  return { rows, probabilities: tf.reshape(probabilities, scores.shape) };
+}
+
+/** `[batch, query, head, headDim]` to `[batch * kvHeads, group * query, headDim]`. */
+function byKvHead(x: Tensor4D, kvHeads: number): Tensor3D {
+  const [batch, queries, heads, headDim] = x.shape;
+  return tf.reshape(swapPositionAndHead(x), [batch * kvHeads, (heads / kvHeads) * queries, headDim]);
 }
 
 /** `[batch, key, kvHead, headDim]` to `[batch * kvHead, key, headDim]`. */
 function byHead(x: Tensor4D): Tensor3D {
-  const [batch, keys, kvHeads, headDim] = x.shape;
-  return tf.reshape(swapPositionAndHead(x), [batch * kvHeads, keys, headDim]);
+  return byKvHead(x, x.shape[2]);
 }
 
 /** Exchanges axes 1 and 2; without moving data where one of them has size 1. */

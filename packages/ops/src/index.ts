@@ -2,6 +2,7 @@ export * from './tensorflow.js';
 export * from './domain-kernel.js';
 export * from './rms-norm.js';
 export * from './rope.js';
+export * from './norm-rope.js';
 export * from './rope-tables.js';
 export * from './masked-softmax.js';
 export * from './causal-attention.js';

@@ -1,7 +1,6 @@
 import { NlaError, type LoraPair, type RandomStream } from '@nlakit/core';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { defineDomainKernel } from './domain-kernel.js';
-import { linear } from './linear.js';
 import { tf } from './tensorflow.js';
 
 /** Dropout on the input of the adapter's first matrix, as PEFT has it. */
@@ -12,30 +11,41 @@ export interface LoraDropout {
   readonly random: RandomStream;
 }
 
-const loraUpGradKernel = defineDomainKernel<{ dy: Tensor2D; low: Tensor2D; b: Tensor2D }, { scale: number }>({
-  name: 'NlaLoraUpGrad',
-  compose({ inputs: { dy, low, b }, attrs: { scale } }) {
-    return [tf.mul(tf.matMul(dy, b), scale), tf.matMul(dy, tf.mul(low, scale), true, false)];
+type LoraInputs = { x: Tensor2D; base: Tensor2D; a: Tensor2D; b: Tensor2D };
+
+const loraGradKernel = defineDomainKernel<{ x: Tensor2D; low: Tensor2D; a: Tensor2D; b: Tensor2D; dy: Tensor2D }, { scale: number }>({
+  name: 'NlaLoraGrad',
+  compose({ inputs: { x, low, a, b, dy }, attrs: { scale } }) {
+    const dLow = tf.mul(tf.matMul(dy, b), scale);
+    return [tf.matMul(dLow, a), tf.matMul(dLow, x, true, false), tf.matMul(dy, tf.mul(low, scale), true, false)];
   },
 });
 
 /**
- * `base + scale * low bᵀ`: one kernel for what would be product, factor and sum, each recorded and its operands kept. There is one for
- * every adapted linear.
+ * `base + scale * (x aᵀ) bᵀ`, and the narrow `x aᵀ`: one kernel for what would be two products, a factor and a sum, each recorded and its
+ * operands kept. There is one for every adapted linear.
  */
-const loraUpKernel = defineDomainKernel<{ base: Tensor2D; low: Tensor2D; b: Tensor2D }, { scale: number }>({
-  name: 'NlaLoraUp',
-  compose({ inputs: { base, low, b }, attrs: { scale } }) {
+const loraKernel = defineDomainKernel<LoraInputs, { scale: number }>({
+  name: 'NlaLora',
+  compose({ inputs: { x, base, a, b }, attrs: { scale } }) {
+    const low = tf.matMul(x, a, false, true);
     // The scale goes on the narrow tensor in the middle, the cheapest place.
-    return tf.add(base, tf.matMul(tf.mul(low, scale), b, false, true));
+    return [tf.add(base, tf.matMul(tf.mul(low, scale), b, false, true)), low];
   },
   gradient: {
-    saves: ['low', 'b'],
-    of({ dy: [dy], inputs: { low, b }, attrs }) {
+    saves: ['x', 'a', 'b'],
+    savesOutputs: [false, true],
+    of({ dy: [dy], inputs, outputs: [low], attrs }) {
       const gradient = dy as Tensor2D;
-      // Both at once, as in geglu: what is made inside one of the functions below is freed before the other runs.
-      const [lowGradient, bGradient] = loraUpGradKernel.outputs({ dy: gradient, low: low as Tensor2D, b: b as Tensor2D }, attrs);
-      return { base: () => tf.clone(gradient), low: () => lowGradient as Tensor, b: () => bGradient as Tensor };
+      const { x, a, b } = inputs as LoraInputs;
+      // All at once, as in geglu: what is made inside one of the functions below is freed before the next runs.
+      const [xGradient, aGradient, bGradient] = loraGradKernel.outputs({ x, low: low as Tensor2D, a, b, dy: gradient }, attrs);
+      return {
+        x: () => xGradient as Tensor,
+        base: () => tf.clone(gradient),
+        a: () => aGradient as Tensor,
+        b: () => bGradient as Tensor,
+      };
     },
   },
 });
@@ -54,11 +64,10 @@ const loraUpKernel = defineDomainKernel<{ base: Tensor2D; low: Tensor2D; b: Tens
 export function loraLinear(x: Tensor, base: Tensor, pair: LoraPair, scale: number, dropout?: LoraDropout): Tensor {
   return tf.tidy(() => {
     const input = dropout === undefined || dropout.rate === 0 ? x : tf.mul(x, dropoutMask(x.shape, dropout));
-    const low = linear(input, pair.a);
-    if (base.rank === 2) return loraUpKernel.run({ base: base as Tensor2D, low: low as Tensor2D, b: pair.b }, { scale });
-    const [out, rank] = pair.b.shape;
-    const rows = { base: tf.reshape<tf.Rank.R2>(base, [-1, out]), low: tf.reshape<tf.Rank.R2>(low, [-1, rank]) };
-    return tf.reshape(loraUpKernel.run({ ...rows, b: pair.b }, { scale }), base.shape);
+    if (base.rank === 2) return loraKernel.run({ x: input as Tensor2D, base: base as Tensor2D, ...pair }, { scale });
+    const [[out], [, inn]] = [pair.b.shape, pair.a.shape];
+    const rows = { x: tf.reshape<tf.Rank.R2>(input, [-1, inn]), base: tf.reshape<tf.Rank.R2>(base, [-1, out]) };
+    return tf.reshape(loraKernel.run({ ...rows, ...pair }, { scale }), base.shape);
   });
 }
 

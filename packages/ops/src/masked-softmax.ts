@@ -28,10 +28,15 @@ const maskedSoftmaxKernel = defineDomainKernel<{ scores: Tensor4D; valid: Tensor
     saves: [],
     savesOutputs: [true],
     of: ({ dy: [dy], outputs: [y] }) => ({
-      scores: () => softmaxGradKernel.run({ y: y as Tensor, dy: dy as Tensor }, {}),
+      scores: () => softmaxGrad(y as Tensor, dy as Tensor),
     }),
   },
 });
+
+/** `y (dy - sum(y dy))` over the last axis: the gradient of a softmax whose values are `y`. */
+export function softmaxGrad<Y extends Tensor>(y: Y, dy: Tensor): Y {
+  return softmaxGradKernel.run<Y>({ y, dy }, {});
+}
 
 /**
  * Softmax over the keys a query may see. The query in row `t` has absolute index `t + offset`; key `s` is visible to it iff

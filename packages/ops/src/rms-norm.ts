@@ -24,8 +24,8 @@ const rmsNormKernel: DomainKernel<{ x: Tensor; weight?: Tensor | undefined }, { 
       const gradient = dy as Tensor;
       const input = x as Tensor;
       return {
-        x: () => rmsNormGradKernel.run({ x: input, weight, dy: gradient }, attrs),
-        weight: () => weightGradient(input, gradient, attrs),
+        x: () => rmsNormGrad(input, weight, gradient, attrs.epsilon),
+        weight: () => rmsNormWeightGrad(input, gradient, attrs.epsilon),
       };
     },
   },
@@ -56,8 +56,8 @@ const rmsNormAddKernel = defineDomainKernel<AddInputs, { epsilon: number }>({
       const input = x as Tensor;
       return {
         residual: () => tf.clone(gradient),
-        x: () => rmsNormGradKernel.run({ x: input, weight, dy: gradient }, attrs),
-        weight: () => weightGradient(input, gradient, attrs),
+        x: () => rmsNormGrad(input, weight, gradient, attrs.epsilon),
+        weight: () => rmsNormWeightGrad(input, gradient, attrs.epsilon),
       };
     },
   },
@@ -72,8 +72,14 @@ export function rmsNormAdd<X extends Tensor>(residual: X, x: X, weight: Tensor1D
   return rmsNormAddKernel.run<X>({ residual, x, weight }, { epsilon });
 }
 
-function weightGradient(x: Tensor, dy: Tensor, attrs: { epsilon: number }): Tensor {
-  return tf.tidy(() => tf.sum(tf.reshape(tf.mul(dy, rmsNormKernel.run({ x }, attrs)), [-1, x.shape[x.rank - 1] ?? 1]), 0));
+/** The gradient of {@link rmsNorm} in `x`, given that of its result. */
+export function rmsNormGrad<X extends Tensor>(x: X, weight: Tensor | undefined, dy: Tensor, epsilon: number): X {
+  return rmsNormGradKernel.run<X>({ x, weight, dy }, { epsilon });
+}
+
+/** The gradient of {@link rmsNorm} in its weight, given that of its result. */
+export function rmsNormWeightGrad(x: Tensor, dy: Tensor, epsilon: number): Tensor {
+  return tf.tidy(() => tf.sum(tf.reshape(tf.mul(dy, rmsNormKernel.run({ x }, { epsilon })), [-1, x.shape[x.rank - 1] ?? 1]), 0));
 }
 
 function inverseRootMeanSquare(x: Tensor, epsilon: number): Tensor {

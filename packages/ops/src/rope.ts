@@ -30,3 +30,8 @@ const ropeKernel: DomainKernel<{ x: Tensor4D; cos: Tensor3D; sin: Tensor3D }, { 
 export function rope(x: Tensor4D, cos: Tensor3D, sin: Tensor3D): Tensor4D {
   return ropeKernel.run<Tensor4D>({ x, cos, sin }, { inverse: false });
 }
+
+/** The rotation back: the gradient of {@link rope} in `x`, given that of its result. */
+export function unrotated(dy: Tensor4D, cos: Tensor3D, sin: Tensor3D): Tensor4D {
+  return ropeKernel.run<Tensor4D>({ x: dy, cos, sin }, { inverse: true });
+}

@@ -1,7 +1,7 @@
 import { createWasmBackend } from '@nlakit/backend-wasm';
 import type { HostTensor, JsonValue, Model, NamedTensors } from '@nlakit/core';
-import { tf } from '@nlakit/ops';
-import type { KernelFunc, Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import { rmsNorm, tf } from '@nlakit/ops';
+import type { KernelFunc, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { measure } from './comparison.js';
 import { forwardComparisons } from './comparisons/forward.js';
@@ -171,11 +171,15 @@ describe('a wrong operation', () => {
     const pairs = 4;
     const prefixRope = (original: KernelFunc): KernelFunc =>
       function rope(call) {
-        const [x, cos, sin] = [call.inputs['x'] as Tensor4D, call.inputs['cos'] as Tensor3D, call.inputs['sin'] as Tensor3D];
-        const [batch, length, heads, headDim] = x.shape;
+        const [rows, weight] = [call.inputs['x'] as Tensor2D, call.inputs['weight'] as Tensor1D];
+        const [cos, sin] = [call.inputs['cos'] as Tensor3D, call.inputs['sin'] as Tensor3D];
+        const [headDim, length] = [weight.size, cos.shape[1]];
         if (headDim !== 32) return original(call);
         return tf.tidy(() => {
-          const channels = (from: number, count: number): Tensor4D => tf.slice(x, [0, 0, 0, from], [batch, length, heads, count]);
+          const shape: Tensor4D['shape'] = [rows.shape[0] / length, length, rows.shape[1] / headDim, headDim];
+          const x = rmsNorm(tf.reshape<tf.Rank.R4>(rows, shape), weight, (call.attrs as unknown as { epsilon: number }).epsilon);
+          const channels = (from: number, count: number): Tensor4D =>
+            tf.slice(x, [0, 0, 0, from], [...shape.slice(0, 3), count] as Tensor4D['shape']);
           const table = (of: Tensor3D): Tensor4D => tf.expandDims(tf.slice(of, [0, 0, 0], [of.shape[0], length, pairs]), 2);
           const [first, second, rest] = [channels(0, pairs), channels(pairs, pairs), channels(2 * pairs, headDim - 2 * pairs)];
           const [c, s] = [table(cos), table(sin)];
@@ -183,7 +187,7 @@ describe('a wrong operation', () => {
           return tf.concat([...turned, rest], 3);
         });
       };
-    await withKernel('NlaRope', prefixRope, async () => expect(await logitsError({})).toBeGreaterThan(1));
+    await withKernel('NlaNormRope', prefixRope, async () => expect(await logitsError({})).toBeGreaterThan(1));
   });
 
   it('(the kernels are the right ones again)', async () => {

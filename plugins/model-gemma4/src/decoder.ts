@@ -1,5 +1,5 @@
 import { NlaError, type ForwardInput, type LoraAdapter, type LoraPair, type Override, type RandomStream } from '@nlakit/core';
-import { causalAttention, geglu, loraLinear, rmsNorm, rmsNormAdd, rope, tf } from '@nlakit/ops';
+import { causalAttention, geglu, loraLinear, normRope, rmsNorm, rmsNormAdd, tf } from '@nlakit/ops';
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Gemma4Config, Gemma4Layer } from './config.js';
 import type { TypeConstants } from './pass-plan.js';
@@ -87,15 +87,21 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
     const at = `layers.${layer.index}.self_attn`;
 
     // [rows, heads * headDim] -> [batch, length, heads, headDim]; norm before rotation
-    const queries: Tensor4D = tf.reshape(linear(h, `${at}.q_proj`, dropout), [batch, length, heads, headDim]);
-    const q = rope(norm(queries, `${at}.q_norm`), constants.cos, constants.sin);
+    const turned = (module: 'q' | 'k'): Tensor4D =>
+      normRope(
+        linear(h, `${at}.${module}_proj`, dropout),
+        weights.vector(`${at}.${module}_norm.weight`),
+        constants.cos,
+        constants.sin,
+        epsilon,
+      );
+    const q = turned('q');
 
     let own: KeysValues | undefined;
     if (layer.donor === undefined) {
+      const k = turned('k');
       // [rows, kvHeads * headDim] -> [batch, length, kvHeads, headDim]; values are normed without weight and never rotated
-      const keys: Tensor4D = tf.reshape(linear(h, `${at}.k_proj`, dropout), [batch, length, kvHeads, headDim]);
       const values: Tensor4D = tf.reshape(linear(h, `${at}.v_proj`, dropout), [batch, length, kvHeads, headDim]);
-      const k = rope(norm(keys, `${at}.k_norm`), constants.cos, constants.sin);
       const v = norm(values, undefined);
       own = past === undefined ? { keys: k, values: v } : { keys: tf.concat([past.keys, k], 1), values: tf.concat([past.values, v], 1) };
     }

@@ -6,6 +6,7 @@ import { linear } from '../linear.js';
 import { loraLinear } from '../lora-linear.js';
 import { nf4Unpack, NF4_VALUES } from '../nf4-unpack.js';
 import { rmsNorm, rmsNormAdd } from '../rms-norm.js';
+import { normRope } from '../norm-rope.js';
 import { rope } from '../rope.js';
 import { ropeTables } from '../rope-tables.js';
 import { softcappedCrossEntropy } from '../softcapped-cross-entropy.js';
@@ -150,6 +151,48 @@ export function describeDomainKernels(runner: TestRunner, backendName: string | 
           tf.dispose([cos, sin]);
         });
       }
+    }
+
+    for (const { headDim, heads, batch, shared } of [
+      { headDim: 8, heads: 3, batch: 2, shared: true },
+      { headDim: 32, heads: 1, batch: 2, shared: false },
+      { headDim: 128, heads: 2, batch: 1, shared: true },
+    ]) {
+      const length = 5;
+      const turning = headDim / 4;
+      const positionOf = (row: number, position: number): number => (shared ? position : Math.max(0, position - row));
+      const angle = (row: number, position: number, pair: number): number =>
+        pair < turning ? positionOf(row, position) * 50 ** ((-2 * pair) / headDim) : 0;
+      test(`normRope, ${batch} x ${length} x ${heads} heads of ${headDim}`, async () => {
+        const tables = shared ? 1 : batch;
+        const positions = Int32Array.from({ length: tables * length }, (_, at) => positionOf(Math.floor(at / length), at % length));
+        const { cos, sin } = ropeTables({ positions, batch: tables, length, headDim, theta: 50, rotaryFraction: 0.5 });
+        const shape = [batch, length, heads, headDim];
+        const normed = (x: Values, weight: Values): Values =>
+          rmsNormReference(
+            valuesOf(shape, (index) => x.data[index] ?? NaN),
+            (column) => weight.data[column] ?? NaN,
+            EPSILON,
+          );
+        await checkOperation(runner, {
+          inputs: { x: someValues(61, [batch * length, heads * headDim], 2), weight: someValues(62, [headDim], 1.5) },
+          compute: ({ x, weight }) => normRope(x as Tensor2D, weight as Tensor1D, cos, sin, EPSILON),
+          reference: ({ x, weight }) => ropeReference(normed(x, weight), angle),
+          mistakes: {
+            'rotated first': ({ x, weight }) =>
+              rmsNormReference(
+                ropeReference(
+                  valuesOf(shape, (index) => x.data[index] ?? NaN),
+                  angle,
+                ),
+                (column) => weight.data[column] ?? NaN,
+                EPSILON,
+              ),
+            'not rotated': ({ x, weight }) => normed(x, weight),
+          },
+        });
+        tf.dispose([cos, sin]);
+      });
     }
 
     const attentions = [
