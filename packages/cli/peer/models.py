@@ -103,6 +103,17 @@ def quantized_linear(weights: torch.Tensor, compute: torch.dtype) -> tuple[nn.Mo
     return linear, time.perf_counter() - started
 
 
+FLOATS = ("attention_dropout", "final_logit_softcapping", "initializer_range", "partial_rotary_factor", "rms_norm_eps", "rope_theta")
+
+
+def with_floats(geometry: dict) -> dict:
+    """The same with floats where transformers insists on them: JSON written by JavaScript has 30 for 30.0."""
+    return {
+        name: with_floats(value) if isinstance(value, dict) else float(value) if name in FLOATS and value is not None else value
+        for name, value in geometry.items()
+    }
+
+
 def random_quantized_model(geometry: dict, dtype: torch.dtype) -> tuple[nn.Module, dict]:
     """
     A decoder of that geometry. Its linears are filled and packed one by one; the embedding is tied to the head, and the per-layer table
@@ -114,7 +125,7 @@ def random_quantized_model(geometry: dict, dtype: torch.dtype) -> tuple[nn.Modul
     torch.set_default_dtype(dtype)
     try:
         with without_large_weights():
-            model = Gemma4ForCausalLM(Gemma4TextConfig(**geometry))
+            model = Gemma4ForCausalLM(Gemma4TextConfig(**with_floats(geometry)))
     finally:
         torch.set_default_dtype(usual)
     packed, seconds = 0, 0.0
