@@ -1,15 +1,20 @@
-// The N-API module: registers our TensorFlow operations and offers the functions that work on host arrays.
+// The N-API module: all that tfjs-node's binding offers, our kernels on its tensors, and functions that work on host arrays.
 #include <node_api.h>
 
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 
 #include "buffers.h"
-#include "operations.h"
+#include "kernel_table.h"
 #include "optimizer.h"
 #include "parallel.h"
+
+namespace tfnodejs {
+napi_value InitBinding(napi_env env, napi_value exports);
+}
 
 namespace nlakit {
 namespace {
@@ -83,12 +88,62 @@ napi_value ToValue(napi_env env, double number) {
   return value;
 }
 
-// registerOperations(): '' or what went wrong
-napi_value RegisterOperationsFunction(napi_env env, napi_value*) {
-  const std::string problem = RegisterOperations();
-  napi_value value;
-  Check(napi_create_string_utf8(env, problem.data(), problem.size(), &value), "no string");
-  return value;
+int32_t Integer(napi_env env, napi_value value) {
+  int32_t number;
+  Check(napi_get_value_int32(env, value, &number), "expected a whole number");
+  return number;
+}
+
+napi_value ToArray(napi_env env, const Call::Output& output) {
+  napi_value array, element;
+  Check(napi_create_array_with_length(env, output.shape.size() + 2, &array), "no array");
+  uint32_t at = 0;
+  const auto put = [&](int64_t number) {
+    Check(napi_create_int64(env, number, &element), "no number");
+    Check(napi_set_element(env, array, at++, element), "no element");
+  };
+  put(output.id);
+  put(output.dtype);
+  for (const int64_t extent : output.shape) put(extent);
+  return array;
+}
+
+// compute(kernel, number, how many integers, integers…, tensors…): for every output [tensor, dtype, shape…]. Numbers one by one, because
+// taking an array apart costs more than a small kernel.
+napi_value ComputeFunction(napi_env env, napi_callback_info info) {
+  try {
+    napi_value at[128];
+    size_t given = std::size(at);
+    Check(napi_get_cb_info(env, info, &given, at, nullptr, nullptr), "no arguments");
+    if (given < 3 || given > std::size(at)) throw std::invalid_argument("too few arguments, or too many");
+    const size_t index = static_cast<size_t>(Integer(env, at[0])), integer_count = static_cast<size_t>(Integer(env, at[2]));
+    if (index >= Kernels().size() || integer_count + 3 > given) throw std::invalid_argument("no such kernel, or too few integers");
+    std::vector<int32_t> integers(integer_count), inputs(given - 3 - integer_count);
+    for (size_t i = 0; i < integers.size(); i++) integers[i] = Integer(env, at[3 + i]);
+    for (size_t i = 0; i < inputs.size(); i++) inputs[i] = Integer(env, at[3 + integers.size() + i]);
+    Tensors tensors(env);
+    Call call(tensors, std::move(inputs), std::move(integers), static_cast<float>(Number(env, at[1])));
+    Kernels()[index].compute(call);
+    napi_value outputs;
+    Check(napi_create_array(env, &outputs), "no array");
+    uint32_t count = 0;
+    for (const Call::Output& output : call.HandOut()) Check(napi_set_element(env, outputs, count++, ToArray(env, output)), "no element");
+    return outputs;
+  } catch (const std::exception& error) {
+    napi_throw_error(env, nullptr, error.what());
+    return nullptr;
+  }
+}
+
+// kernels(): their names, in the order of their numbers
+napi_value KernelsFunction(napi_env env, napi_value*) {
+  napi_value names, name;
+  Check(napi_create_array(env, &names), "no array");
+  for (uint32_t index = 0; index < Kernels().size(); index++) {
+    Check(napi_create_string_utf8(env, Kernels()[index].name, NAPI_AUTO_LENGTH, &name), "no string");
+    Check(napi_set_element(env, names, index, name), "no element");
+  }
+  return names;
 }
 
 // adamw(p, g, m, v, factors): sum of squared changes
@@ -135,7 +190,9 @@ void Export(napi_env env, napi_value exports, const char* name, napi_callback fu
 NAPI_MODULE_INIT() {
   using namespace nlakit;
   try {
-    Export(env, exports, "registerOperations", Function<0, RegisterOperationsFunction>);
+    exports = tfnodejs::InitBinding(env, exports);
+    Export(env, exports, "compute", ComputeFunction);
+    Export(env, exports, "kernels", Function<0, KernelsFunction>);
     Export(env, exports, "adamw", Function<5, AdamWFunction>);
     Export(env, exports, "adamw8bit", Function<15, AdamW8bitFunction>);
     Export(env, exports, "setThreads", Function<1, SetThreadsFunction>);

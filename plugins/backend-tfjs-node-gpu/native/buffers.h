@@ -9,6 +9,20 @@ namespace nlakit {
 void* TakeBuffer(size_t bytes);
 void GiveBuffer(void* data, size_t bytes);
 
+// Memory of a kernel for the time of its call.
+class Scratch {
+ public:
+  explicit Scratch(size_t floats) : bytes_(floats * sizeof(float)), data_(static_cast<float*>(TakeBuffer(bytes_))) {}
+  ~Scratch() { GiveBuffer(data_, bytes_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  float* data() { return data_; }
+
+ private:
+  size_t bytes_;
+  float* data_;
+};
+
 // Bytes that are kept and not in use.
 size_t IdleBufferBytes();
 // Gives everything idle back to the system.

@@ -32,22 +32,10 @@ constexpr size_t kDepth = 256;
 constexpr size_t kWidth = 512;
 // Up to so many rows nothing is gained by packing: the weight is read once, in its own order.
 constexpr size_t kFewRows = 8;
+// Multiplications that are worth a second thread.
+constexpr size_t kWorthAThread = 131072;
 
 size_t Tiles(size_t count, size_t tile) { return (count + tile - 1) / tile; }
-
-// Memory for one call.
-class Scratch {
- public:
-  explicit Scratch(size_t floats) : bytes_(floats * 4), data_(static_cast<float*>(TakeBuffer(bytes_))) {}
-  ~Scratch() { GiveBuffer(data_, bytes_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  float* data() { return data_; }
-
- private:
-  size_t bytes_;
-  float* data_;
-};
 
 #if defined(__AVX512F__)
 // 16 rows of 16 values as 16 columns: four rounds of exchanges between registers, at distances 1, 2, 4 and 8.
@@ -161,7 +149,8 @@ void MultiplyTile(const float* a, const float* b, size_t depth, float* c, size_t
 // Where the parts of the right operand come from. Pack(k0, depth, n0, columns, target): the strips of a block of b, one after the other.
 struct DenseRight {
   const float* b;
-  size_t n, k;
+  // From one row of it to the next, as it lies in memory.
+  size_t stride;
   bool transposed;
 
   void Pack(size_t k0, size_t depth, size_t n0, size_t columns, float* target) const {
@@ -169,14 +158,14 @@ struct DenseRight {
       const size_t width = std::min(kTileColumns, columns - column);
       float* strip = target + column * depth;
       if (transposed) {
-        Interleave<kTileColumns>(b + (n0 + column) * k + k0, k, width, depth, strip);
+        Interleave<kTileColumns>(b + (n0 + column) * stride + k0, stride, width, depth, strip);
       } else {
-        Gather<kTileColumns>(b + k0 * n + n0 + column, n, width, depth, strip);
+        Gather<kTileColumns>(b + k0 * stride + n0 + column, stride, width, depth, strip);
       }
     }
   }
-  // Row `index` of b as it lies in memory (k long if transposed, else n long).
-  const float* Row(size_t index, float*) const { return b + index * (transposed ? k : n); }
+  // Row `index` of b as it lies in memory.
+  const float* Row(size_t index, float*) const { return b + index * stride; }
 };
 
 struct Nf4Right {
@@ -213,6 +202,21 @@ struct Nf4Right {
   }
 };
 
+// The left operand [m, k], or [k, m] if transposed, and where the product goes; rows lie `stride` apart.
+struct Left {
+  const float* a;
+  size_t stride;
+  bool transposed;
+};
+struct Target {
+  float* c;
+  size_t stride;
+};
+
+void Clear(const Target& c, size_t m, size_t n) {
+  for (size_t row = 0; row < m; row++) std::fill(c.c + row * c.stride, c.c + row * c.stride + n, 0.0f);
+}
+
 float Dot(const float* x, const float* y, size_t count) {
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -222,28 +226,29 @@ float Dot(const float* x, const float* y, size_t count) {
 
 // A few rows of a (row-major) times b, which is read once.
 template <typename Right>
-void MultiplyFew(const float* a, const Right& right, bool transposed, float* c, size_t m, size_t n, size_t k, bool add) {
+void MultiplyFew(const Left& left, const Right& right, bool transposed, const Target& c, size_t m, size_t n, size_t k, bool add) {
   if (transposed) {
     ParallelFor(n, std::max<size_t>(1, 32768 / std::max<size_t>(1, k)), [&](size_t begin, size_t end) {
       std::vector<float> memory(k);
       for (size_t column = begin; column < end; column++) {
         const float* row = right.Row(column, memory.data());
         for (size_t i = 0; i < m; i++) {
-          const float product = Dot(a + i * k, row, k);
-          c[i * n + column] = add ? c[i * n + column] + product : product;
+          const float product = Dot(left.a + i * left.stride, row, k);
+          float* at = c.c + i * c.stride + column;
+          *at = add ? *at + product : product;
         }
       }
     });
     return;
   }
   // Rows of b are added up, so they are divided by columns only if there are many; here one thread does it all.
-  if (!add) std::fill(c, c + m * n, 0.0f);
+  if (!add) Clear(c, m, n);
   std::vector<float> memory(n);
   for (size_t p = 0; p < k; p++) {
     const float* row = right.Row(p, memory.data());
     for (size_t i = 0; i < m; i++) {
-      const float factor = a[i * k + p];
-      float* out = c + i * n;
+      const float factor = left.a[i * left.stride + p];
+      float* out = c.c + i * c.stride;
 #pragma omp simd
       for (size_t column = 0; column < n; column++) out[column] += factor * row[column];
     }
@@ -251,7 +256,7 @@ void MultiplyFew(const float* a, const Right& right, bool transposed, float* c, 
 }
 
 // a in strips of kTileRows, one block of depth after the other: strip s of the block at k0 begins at k0 * padded + s * kTileRows * depth.
-void PackLeft(const float* a, bool transposed, size_t m, size_t k, float* target) {
+void PackLeft(const Left& left, size_t m, size_t k, float* target) {
   const size_t strips = Tiles(m, kTileRows);
   const size_t padded = strips * kTileRows;
   ParallelFor(strips, std::max<size_t>(1, 16384 / std::max<size_t>(1, k * kTileRows)), [=](size_t begin, size_t end) {
@@ -261,10 +266,10 @@ void PackLeft(const float* a, bool transposed, size_t m, size_t k, float* target
         const size_t row = strip * kTileRows;
         const size_t rows = std::min(kTileRows, m - row);
         float* at = target + k0 * padded + row * depth;
-        if (transposed) {
-          Gather<kTileRows>(a + k0 * m + row, m, rows, depth, at);
+        if (left.transposed) {
+          Gather<kTileRows>(left.a + k0 * left.stride + row, left.stride, rows, depth, at);
         } else {
-          Interleave<kTileRows>(a + row * k + k0, k, rows, depth, at);
+          Interleave<kTileRows>(left.a + row * left.stride + k0, left.stride, rows, depth, at);
         }
       }
     }
@@ -273,7 +278,7 @@ void PackLeft(const float* a, bool transposed, size_t m, size_t k, float* target
 
 // Rows [row0, row1) and columns [column0, column1) of c; row0 is the beginning of a strip.
 template <typename Right>
-void MultiplyPart(const float* packed, const Right& right, float* c, size_t m, size_t n, size_t k, size_t row0, size_t row1, size_t column0,
+void MultiplyPart(const float* packed, const Right& right, const Target& c, size_t m, size_t k, size_t row0, size_t row1, size_t column0,
                   size_t column1, bool add) {
   const size_t padded = Tiles(m, kTileRows) * kTileRows;
   Scratch block(kDepth * kWidth);
@@ -285,7 +290,7 @@ void MultiplyPart(const float* packed, const Right& right, float* c, size_t m, s
       for (size_t column = 0; column < columns; column += kTileColumns) {
         const size_t width = std::min(kTileColumns, columns - column);
         for (size_t row = row0; row < row1; row += kTileRows) {
-          MultiplyTile(packed + k0 * padded + row * depth, block.data() + column * depth, depth, c + row * n + n0 + column, n,
+          MultiplyTile(packed + k0 * padded + row * depth, block.data() + column * depth, depth, c.c + row * c.stride + n0 + column, c.stride,
                        std::min(kTileRows, row1 - row), width, add || k0 > 0);
         }
       }
@@ -295,30 +300,29 @@ void MultiplyPart(const float* packed, const Right& right, float* c, size_t m, s
 
 // c = or += a b
 template <typename Right>
-void MultiplyOne(const float* a, bool transpose_a, const Right& right, bool transpose_b, float* c, size_t m, size_t n, size_t k,
-                 bool add = false) {
+void Multiply(const Left& left, const Right& right, bool transpose_b, const Target& c, size_t m, size_t n, size_t k, bool add = false) {
   if (m == 0 || n == 0) return;
   if (k == 0) {
-    if (!add) std::fill(c, c + m * n, 0.0f);
+    if (!add) Clear(c, m, n);
     return;
   }
-  if (m <= kFewRows && !transpose_a && (transpose_b || m * n * k < 65536)) {
-    MultiplyFew(a, right, transpose_b, c, m, n, k, add);
+  if (m <= kFewRows && !left.transposed && (transpose_b || m * n * k < 65536)) {
+    MultiplyFew(left, right, transpose_b, c, m, n, k, add);
     return;
   }
   const size_t strips = Tiles(m, kTileRows);
   Scratch packed(strips * kTileRows * k);
-  PackLeft(a, transpose_a, m, k, packed.data());
+  PackLeft(left, m, k, packed.data());
   // Threads divide the columns, so that each packs its own part of b, unless there are too few of them.
-  const size_t worth = std::max<size_t>(1, 262144 / std::max<size_t>(1, m * k));
+  const size_t worth = std::max<size_t>(1, kWorthAThread / std::max<size_t>(1, m * k));
   if (Tiles(n, kTileColumns) >= static_cast<size_t>(ThreadCount()) * 2 || strips < 2) {
     ParallelFor(Tiles(n, kTileColumns), std::max<size_t>(1, worth / kTileColumns), [&](size_t begin, size_t end) {
-      MultiplyPart(packed.data(), right, c, m, n, k, 0, m, begin * kTileColumns, std::min(n, end * kTileColumns), add);
+      MultiplyPart(packed.data(), right, c, m, k, 0, m, begin * kTileColumns, std::min(n, end * kTileColumns), add);
     });
   } else {
-    const size_t grain = std::max<size_t>(1, 262144 / (kTileRows * n * k));
+    const size_t grain = std::max<size_t>(1, kWorthAThread / (kTileRows * n * k));
     ParallelFor(strips, grain, [&](size_t begin, size_t end) {
-      MultiplyPart(packed.data(), right, c, m, n, k, begin * kTileRows, std::min(m, end * kTileRows), 0, n, add);
+      MultiplyPart(packed.data(), right, c, m, k, begin * kTileRows, std::min(m, end * kTileRows), 0, n, add);
     });
   }
 }
@@ -327,35 +331,23 @@ void MultiplyOne(const float* a, bool transpose_a, const Right& right, bool tran
 
 void MatMul(const float* a, const float* b, float* c, const Product& product) {
   const auto& [m, n, k, batch, batch_a, batch_b, transpose_a, transpose_b] = product;
-  const auto one = [&](size_t index) {
-    const float* left = a + (batch_a == 1 ? 0 : index * m * k);
-    const DenseRight right{b + (batch_b == 1 ? 0 : index * k * n), n, k, transpose_b};
-    MultiplyOne(left, transpose_a, right, transpose_b, c + index * m * n, m, n, k);
-  };
-  for (size_t index = 0; index < batch; index++) one(index);
+  for (size_t index = 0; index < batch; index++) {
+    const Left left{a + (batch_a == 1 ? 0 : index * m * k), transpose_a ? m : k, transpose_a};
+    const DenseRight right{b + (batch_b == 1 ? 0 : index * k * n), transpose_b ? k : n, transpose_b};
+    Multiply(left, right, transpose_b, {c + index * m * n, n}, m, n, k);
+  }
 }
 
-void LoraUp(const float* base, const float* low, const float* b, float* y, size_t rows, size_t out, size_t rank, float scale) {
-  Scratch scaled(rows * rank);
-  for (size_t i = 0; i < rows * rank; i++) scaled.data()[i] = scale * low[i];
-  ParallelFor(rows * out, 65536, [=](size_t begin, size_t end) { std::memcpy(y + begin, base + begin, (end - begin) * sizeof(float)); });
-  MultiplyOne(scaled.data(), false, DenseRight{b, out, rank, true}, true, y, rows, out, rank, true);
-}
-
-void LoraUpGrad(const float* dy, const float* low, const float* b, float* d_low, float* d_b, size_t rows, size_t out, size_t rank,
-                float scale) {
-  MultiplyOne(dy, false, DenseRight{b, rank, out, false}, false, d_low, rows, rank, out);
-  for (size_t i = 0; i < rows * rank; i++) d_low[i] *= scale;
-  MultiplyOne(dy, true, DenseRight{low, rank, rows, false}, false, d_b, out, rank, rows);
-  for (size_t i = 0; i < out * rank; i++) d_b[i] *= scale;
+void MultiplyStrided(const Matrix& a, const Matrix& b, float* c, size_t stride, size_t m, size_t n, size_t k, bool add) {
+  Multiply(Left{a.data, a.stride, a.transposed}, DenseRight{b.data, b.stride, b.transposed}, b.transposed, {c, stride}, m, n, k, add);
 }
 
 void Nf4Linear(const float* x, const Nf4Weight& weight, float* y, size_t rows) {
-  MultiplyOne(x, false, Nf4Right{weight, true}, true, y, rows, weight.out, weight.in);
+  Multiply(Left{x, weight.in, false}, Nf4Right{weight, true}, true, {y, weight.out}, rows, weight.out, weight.in);
 }
 
 void Nf4LinearGrad(const float* dy, const Nf4Weight& weight, float* dx, size_t rows) {
-  MultiplyOne(dy, false, Nf4Right{weight, false}, false, dx, rows, weight.in, weight.out);
+  Multiply(Left{dy, weight.out, false}, Nf4Right{weight, false}, false, {dx, weight.in}, rows, weight.in, weight.out);
 }
 
 }  // namespace nlakit

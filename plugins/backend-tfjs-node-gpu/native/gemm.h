@@ -19,11 +19,15 @@ struct Product {
 
 void MatMul(const float* a, const float* b, float* c, const Product& product);
 
-// y [rows, out] = base + scale low [rows, rank] bᵀ, b [out, rank]
-void LoraUp(const float* base, const float* low, const float* b, float* y, size_t rows, size_t out, size_t rank, float scale);
-// d_low [rows, rank] = scale dy b, d_b [out, rank] = scale dyᵀ low
-void LoraUpGrad(const float* dy, const float* low, const float* b, float* d_low, float* d_b, size_t rows, size_t out, size_t rank,
-                float scale);
+// An operand: its rows lie `stride` apart, and it multiplies as it lies or transposed.
+struct Matrix {
+  const float* data;
+  size_t stride;
+  bool transposed = false;
+};
+
+// c [m, n] = or += a [m, k] b [k, n]; rows of c lie `stride` apart
+void MultiplyStrided(const Matrix& a, const Matrix& b, float* c, size_t stride, size_t m, size_t n, size_t k, bool add = false);
 
 // A weight [out, in] in NF4.
 struct Nf4Weight {

@@ -11,9 +11,23 @@ enum class Storage : int32_t { kFloat32 = 0, kBfloat16 = 1, kFloat16 = 2 };
 void RmsNorm(const float* x, const float* weight, float* y, size_t rows, size_t width, float epsilon);
 void RmsNormGrad(const float* x, const float* weight, const float* dy, float* dx, size_t rows, size_t width, float epsilon);
 
-// x [batch, positions, heads, width]; cosine and sine [tables, positions, width / 2], tables 1 or batch
-void Rope(const float* x, const float* cosine, const float* sine, float* y, size_t batch, size_t positions, size_t heads, size_t width,
-          size_t tables, bool inverse);
+// y = residual + the norm of x
+void RmsNormAdd(const float* residual, const float* x, const float* weight, float* y, size_t rows, size_t width, float epsilon);
+
+// Cosines and sines, each [count, positions, width / 2]: one table for all rows of the batch, or one for each.
+struct RopeTables {
+  const float* cosine;
+  const float* sine;
+  size_t count, positions;
+};
+
+// x, y [rows, heads, width], rows being batch x positions
+void Rope(const float* x, const RopeTables& tables, float* y, size_t rows, size_t heads, size_t width, bool inverse);
+// Every head normed, then turned; weight [width]
+void NormRope(const float* x, const float* weight, const RopeTables& tables, float* y, size_t rows, size_t heads, size_t width,
+              float epsilon);
+void NormRopeGrad(const float* x, const float* weight, const RopeTables& tables, const float* dy, float* dx, size_t rows, size_t heads,
+                  size_t width, float epsilon);
 
 void Geglu(const float* gate, const float* up, float* y, size_t count);
 void GegluGrad(const float* gate, const float* up, const float* dy, float* d_gate, float* d_up, size_t count);

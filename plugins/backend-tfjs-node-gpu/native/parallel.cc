@@ -1,73 +1,107 @@
 #include "parallel.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
-#include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace nlakit {
 namespace {
 
 int thread_count = std::max(1u, std::thread::hardware_concurrency());
 
+// Set while a thread works on a part: loops inside it are its own business.
+thread_local bool working = false;
+
+// How often a thread looks for work, or for the end of it, before it sleeps: some 50 microseconds. Small kernels follow one another more
+// closely than that, and waking a thread takes about as long.
+constexpr int kLooks = 2000;
+
+void Pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
 // Workers live as long as the process: it is left without joining them, as they own nothing.
 class Pool {
  public:
   void Run(size_t count, size_t part, const std::function<void(size_t, size_t)>& body) {
-    std::unique_lock<std::mutex> only(run_);
-    const size_t parts = (count + part - 1) / part;
-    {
+    std::lock_guard<std::mutex> only(run_);
+    const uint64_t parts = (count + part - 1) / part;
+    for (; workers_ + 1 < parts; workers_++) std::thread([this] { Work(); }).detach();
+    body_ = &body;
+    count_ = count;
+    part_ = part;
+    open_.store(parts, std::memory_order_relaxed);
+    // The ticket says which loop, how many parts it has and how many are taken: a thread that takes one by it has the fields above of the
+    // same loop, which cannot end before that part does.
+    const uint64_t round = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
+    ticket_.store(round << 32 | parts << 16, std::memory_order_seq_cst);
+    if (sleepers_.load(std::memory_order_seq_cst) > 0) {
       std::lock_guard<std::mutex> hold(mutex_);
-      while (workers_ + 1 < parts) {
-        std::thread([this] { Work(); }).detach();
-        workers_++;
+      wake_.notify_all();
+    }
+    while (TakePart()) {
+    }
+    for (int look = 0; open_.load(std::memory_order_acquire) != 0; look++) {
+      if (look < kLooks) {
+        Pause();
+        continue;
       }
-      body_ = &body;
-      count_ = count;
-      part_ = part;
-      next_ = part;  // the first part is the caller's
-      open_ = parts - 1;
-      round_++;
+      std::unique_lock<std::mutex> hold(mutex_);
+      done_.wait(hold, [this] { return open_.load(std::memory_order_acquire) == 0; });
     }
-    wake_.notify_all();
-    body(0, std::min(part, count));
-    std::unique_lock<std::mutex> hold(mutex_);
-    while (TakePart(hold)) {
-    }
-    done_.wait(hold, [this] { return open_ == 0; });
-    body_ = nullptr;
   }
 
  private:
-  // Runs one part that nobody has begun; false if there is none. Called with the lock held, and holds it again at the end.
-  bool TakePart(std::unique_lock<std::mutex>& hold) {
-    if (body_ == nullptr || next_ >= count_) return false;
-    const size_t begin = next_;
-    const size_t end = std::min(begin + part_, count_);
-    const auto* body = body_;
-    next_ = end;
-    hold.unlock();
-    (*body)(begin, end);
-    hold.lock();
-    if (--open_ == 0) done_.notify_one();
+  static bool Untaken(uint64_t ticket) { return (ticket & 0xffff) < (ticket >> 16 & 0xffff); }
+
+  // Runs one part that nobody has begun; false if there is none.
+  bool TakePart() {
+    uint64_t ticket = ticket_.load(std::memory_order_acquire);
+    do {
+      if (!Untaken(ticket)) return false;
+    } while (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel));
+    const size_t begin = (ticket & 0xffff) * part_;
+    working = true;
+    (*body_)(begin, std::min(begin + part_, count_));
+    working = false;
+    if (open_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      std::lock_guard<std::mutex> hold(mutex_);
+      done_.notify_one();
+    }
     return true;
   }
 
   void Work() {
-    std::unique_lock<std::mutex> hold(mutex_);
-    for (size_t seen = 0;;) {
-      wake_.wait(hold, [&] { return round_ != seen; });
-      seen = round_;
-      while (TakePart(hold)) {
+    for (;;) {
+      while (TakePart()) {
       }
+      const auto untaken = [this] { return Untaken(ticket_.load(std::memory_order_seq_cst)); };
+      bool work = false;
+      for (int look = 0; look < kLooks && !(work = untaken()); look++) Pause();
+      if (work) continue;
+      std::unique_lock<std::mutex> hold(mutex_);
+      sleepers_.fetch_add(1, std::memory_order_seq_cst);
+      wake_.wait(hold, untaken);
+      sleepers_.fetch_sub(1, std::memory_order_seq_cst);
     }
   }
 
   std::mutex run_, mutex_;
   std::condition_variable wake_, done_;
+  std::atomic<uint64_t> ticket_{0}, open_{0};
+  std::atomic<int> sleepers_{0};
   const std::function<void(size_t, size_t)>* body_ = nullptr;
-  size_t count_ = 0, part_ = 0, next_ = 0, open_ = 0, round_ = 0, workers_ = 0;
+  size_t count_ = 0, part_ = 0, workers_ = 0;
 };
 
 Pool& ThePool() {
@@ -77,12 +111,12 @@ Pool& ThePool() {
 
 }  // namespace
 
-int ThreadCount() { return thread_count; }
+int ThreadCount() { return working ? 1 : thread_count; }
 void SetThreadCount(int count) { thread_count = std::max(1, count); }
 
 void ParallelFor(size_t count, size_t grain, const std::function<void(size_t, size_t)>& body) {
   if (count == 0) return;
-  const size_t parts = std::min<size_t>(thread_count, std::max<size_t>(1, count / std::max<size_t>(1, grain)));
+  const size_t parts = std::min<size_t>(ThreadCount(), std::max<size_t>(1, count / std::max<size_t>(1, grain)));
   if (parts <= 1) {
     body(0, count);
     return;

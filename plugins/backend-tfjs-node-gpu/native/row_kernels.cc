@@ -73,26 +73,81 @@ void RmsNormGrad(const float* x, const float* weight, const float* dy, float* dx
   });
 }
 
-void Rope(const float* x, const float* cosine, const float* sine, float* y, size_t batch, size_t positions, size_t heads, size_t width,
-          size_t tables, bool inverse) {
-  const size_t half = width / 2;
-  const float sign = inverse ? -1.0f : 1.0f;
-  ParallelFor(batch * positions, RowGrain(heads * width), [=](size_t begin, size_t end) {
+void RmsNormAdd(const float* residual, const float* x, const float* weight, float* y, size_t rows, size_t width, float epsilon) {
+  ParallelFor(rows, RowGrain(width), [=](size_t begin, size_t end) {
     for (size_t row = begin; row < end; row++) {
-      const size_t table = tables == 1 ? row % positions : row;
-      const float* c = cosine + table * half;
-      const float* s = sine + table * half;
-      for (size_t head = 0; head < heads; head++) {
-        const float* in = x + (row * heads + head) * width;
-        float* out = y + (row * heads + head) * width;
+      const float* in = x + row * width;
+      const float* stream = residual + row * width;
+      float* out = y + row * width;
+      const float inverse = InverseRoot(in, width, epsilon);
+      if (weight == nullptr) {
 #pragma omp simd
-        for (size_t i = 0; i < half; i++) {
-          const float turned = sign * s[i];
-          out[i] = in[i] * c[i] - in[i + half] * turned;
-          out[i + half] = in[i + half] * c[i] + in[i] * turned;
-        }
+        for (size_t i = 0; i < width; i++) out[i] = stream[i] + in[i] * inverse;
+      } else {
+#pragma omp simd
+        for (size_t i = 0; i < width; i++) out[i] = stream[i] + in[i] * inverse * weight[i];
       }
     }
+  });
+}
+
+namespace {
+
+// One head, turned by the angles whose cosines and sines are given; x and y may be the same.
+void Turn(const float* x, const float* cosine, const float* sine, float* y, size_t half, float sign) {
+#pragma omp simd
+  for (size_t i = 0; i < half; i++) {
+    const float first = x[i], second = x[i + half], turned = sign * sine[i];
+    y[i] = first * cosine[i] - second * turned;
+    y[i + half] = second * cosine[i] + first * turned;
+  }
+}
+
+// Calls body(head, cosine, sine) for every head of every position, `head` being its number among all.
+template <typename Body>
+void ForHeads(const RopeTables& tables, size_t rows, size_t heads, size_t width, const Body& body) {
+  const size_t half = width / 2;
+  ParallelFor(rows, RowGrain(heads * width), [=](size_t begin, size_t end) {
+    for (size_t row = begin; row < end; row++) {
+      const size_t table = (tables.count == 1 ? row % tables.positions : row) * half;
+      for (size_t head = row * heads; head < (row + 1) * heads; head++) body(head, tables.cosine + table, tables.sine + table);
+    }
+  });
+}
+
+}  // namespace
+
+void Rope(const float* x, const RopeTables& tables, float* y, size_t rows, size_t heads, size_t width, bool inverse) {
+  ForHeads(tables, rows, heads, width, [=](size_t head, const float* cosine, const float* sine) {
+    Turn(x + head * width, cosine, sine, y + head * width, width / 2, inverse ? -1.0f : 1.0f);
+  });
+}
+
+void NormRope(const float* x, const float* weight, const RopeTables& tables, float* y, size_t rows, size_t heads, size_t width,
+              float epsilon) {
+  ForHeads(tables, rows, heads, width, [=](size_t head, const float* cosine, const float* sine) {
+    const float* in = x + head * width;
+    float* out = y + head * width;
+    const float inverse = InverseRoot(in, width, epsilon);
+#pragma omp simd
+    for (size_t i = 0; i < width; i++) out[i] = in[i] * inverse * weight[i];
+    Turn(out, cosine, sine, out, width / 2, 1.0f);
+  });
+}
+
+void NormRopeGrad(const float* x, const float* weight, const RopeTables& tables, const float* dy, float* dx, size_t rows, size_t heads,
+                  size_t width, float epsilon) {
+  ForHeads(tables, rows, heads, width, [=](size_t head, const float* cosine, const float* sine) {
+    const float* in = x + head * width;
+    float* out = dx + head * width;
+    Turn(dy + head * width, cosine, sine, out, width / 2, -1.0f);
+    const float inverse = InverseRoot(in, width, epsilon);
+    float along = 0;
+#pragma omp simd reduction(+ : along)
+    for (size_t i = 0; i < width; i++) along += out[i] * weight[i] * in[i];
+    const float factor = inverse * inverse * along / static_cast<float>(width);
+#pragma omp simd
+    for (size_t i = 0; i < width; i++) out[i] = inverse * (out[i] * weight[i] - in[i] * factor);
   });
 }
 
@@ -205,14 +260,21 @@ void SoftcapCrossEntropyGrad(const float* logits, const int32_t* targets, const 
       float* out = dx + row * width;
       const float below = lse[row];
       const float slope = dy[row];
-      const auto factor = [=](float x) {
-        const float t = softcap == 0 ? 0.0f : Tanh(x * inverse);
-        return softcap == 0 ? 1.0f : 1.0f - t * t;
-      };
+      if (softcap == 0) {
 #pragma omp simd
-      for (size_t i = 0; i < width; i++) out[i] = slope * Exp(Capped(in[i], softcap, inverse) - below) * factor(in[i]);
+        for (size_t i = 0; i < width; i++) out[i] = slope * Exp(in[i] - below);
+      } else {
+#pragma omp simd
+        for (size_t i = 0; i < width; i++) {
+          const float t = Tanh(in[i] * inverse);
+          out[i] = slope * Exp(softcap * t - below) * (1.0f - t * t);
+        }
+      }
       const int32_t target = targets[row];
-      if (target >= 0 && static_cast<size_t>(target) < width) out[target] -= slope * factor(in[target]);
+      if (target >= 0 && static_cast<size_t>(target) < width) {
+        const float t = Tanh(in[target] * inverse);
+        out[target] -= slope * (1.0f - t * t);
+      }
     }
   });
 }

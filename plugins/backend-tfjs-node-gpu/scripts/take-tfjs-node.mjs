@@ -16,6 +16,21 @@ const { version } = JSON.parse(await readFile(join(taken, 'package.json'), 'utf8
 
 await mkdir(join(generated, 'tfjs-node'), { recursive: true });
 for (const name of await readdir(join(taken, 'binding'))) await copyFile(join(taken, 'binding', name), join(generated, 'tfjs-node', name));
+// Our kernels work on the binding's tensors, in one module with it: they need its table of handles and a function that fills the exports.
+await change('tfjs_backend.h', ' private:\n', ' public:  // for the kernels of nlakit\n');
+await change(
+  'tfjs_binding.cc',
+  'NAPI_MODULE(tfe_binding, InitTFNodeJSBinding)',
+  'napi_value InitBinding(napi_env env, napi_value exports) { return InitTFNodeJSBinding(env, exports); }',
+);
+
+/** Replaces what stands once in one of the sources taken. */
+async function change(name, found, replacement) {
+  const path = join(generated, 'tfjs-node', name);
+  const source = await readFile(path, 'utf8');
+  if (source.split(found).length !== 2) throw new Error(`${name} of tfjs-node ${version} has not one ${found}`);
+  await writeFile(path, source.replace(found, replacement));
+}
 
 /** Modules that are replaced: what is imported, and the source that stands for it. */
 const replaced = new Map([

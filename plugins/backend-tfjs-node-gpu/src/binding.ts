@@ -34,10 +34,15 @@ export interface TfjsBinding {
 /** Numbers of dtypes that the binding has no constant for (TensorFlow's `TF_DataType`). */
 export const BFLOAT16 = 14;
 
-/** Our own native module: registers our operations with TensorFlow, and works on host arrays. */
+/** What our native module offers besides {@link TfjsBinding}: our kernels on its tensors, and functions on host arrays. */
 export interface NlakitAddon {
-  /** Empty, or what kept the operations from being registered. */
-  registerOperations(): string;
+  /** Names of the kernels; {@link compute} knows them by their place here. */
+  kernels(): string[];
+  /**
+   * Runs a kernel on tensors in the memory of this process, without the ways of an operation of TensorFlow. Takes the kernel's place, its
+   * number, how many integers follow, those, and the ids of the tensors. Returns `[id, dtype, ...shape]` for every tensor it makes.
+   */
+  compute(kernel: number, number: number, integerCount: number, ...integersAndIds: readonly number[]): number[][];
   /** One AdamW step in place; the sum of the squared changes. `factors`: beta1, beta2, epsilon, keep, step size, correction of the root. */
   adamw(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32Array, factors: Float64Array): number;
   /** The same with moments in 8 bits; a map is its values, midpoints and buckets. */

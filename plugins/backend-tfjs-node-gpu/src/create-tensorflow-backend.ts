@@ -59,7 +59,7 @@ async function startTfjs(options: {
   return engineOf(tf.backend());
 }
 
-/** Our operations are for the CPU, and need our module. */
+/** Our kernels are for the CPU, and need our module. */
 function ownKernelsRun({ backend, modules }: TensorflowEngine): boolean {
   return modules.addon !== undefined && !backend.isUsingGpuDevice;
 }

@@ -3,12 +3,12 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { NlaError } from '@nlakit/core';
 import type { NlakitAddon, TfjsBinding } from './binding.js';
-import { findInstallation, moduleFiles } from './install/installation.js';
+import { findInstallation, moduleFile } from './install/installation.js';
 
-/** The native modules of a process. */
+/** What a process has of native code. */
 export interface NativeModules {
   readonly binding: TfjsBinding;
-  /** Absent with the binding that tfjs-node's own installer made. */
+  /** The same module as `binding`; absent with the one that tfjs-node's own installer made. */
   readonly addon?: NlakitAddon;
   /** Where they come from, in a few words. */
   readonly origin: string;
@@ -58,11 +58,8 @@ export async function loadModules(options: {
 function load(folder: string, origin: string, reasons: string[]): NativeModules | undefined {
   const require = createRequire(import.meta.url);
   try {
-    const binding = require(join(folder, moduleFiles.binding)) as TfjsBinding;
-    const addon = require(join(folder, moduleFiles.addon)) as NlakitAddon;
-    const problem = addon.registerOperations();
-    if (problem === '') return { binding, addon, origin };
-    reasons.push(problem);
+    const module = require(join(folder, moduleFile)) as TfjsBinding & NlakitAddon;
+    return { binding: module, addon: module, origin };
   } catch (error) {
     reasons.push(error instanceof Error ? error.message : String(error));
   }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ownKernels, ownProduct } from './kernels/own-kernels.js';
+import { ownKernels } from './kernels/own-kernels.js';
+import { ownTfjsKernels } from './kernels/own-tfjs-kernels.js';
 import { rawKernels } from './kernels/raw-kernels.js';
 import { movingKernels } from './kernels/moving-kernels.js';
 import type { KernelFunction, KernelSetting } from './kernels/kernel.js';
@@ -22,9 +23,7 @@ function stockOf(name: string): KernelFunction {
  */
 export function registerKernels(setting: KernelSetting): readonly string[] {
   const wanted: ReadonlyMap<string, KernelFunction> = new Map([
-    ...movingKernels,
-    ...(setting.own ? ownKernels : []),
-    ...(setting.own ? [['BatchMatMul', ownProduct(stockOf('BatchMatMul'))] as const] : []),
+    ...(setting.own ? [...ownKernels, ...ownTfjsKernels(stockOf)] : movingKernels),
     ...rawKernels(setting),
   ]);
   const before = replaced();

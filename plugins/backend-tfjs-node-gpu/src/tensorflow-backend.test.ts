@@ -48,7 +48,7 @@ describe.skipIf(reason !== undefined)(`the TensorFlow backend${reason === undefi
     expect(tf.getBackend()).toBe('tensorflow');
     expect(backend.description).toMatch(/^TensorFlow 2\.\d+\.\d+/);
     expect(backend.capabilities.multiply).toEqual(['f32']);
-    expect(backend.capabilities.kernels).toEqual(expect.arrayContaining(['NlaNf4Linear', 'NlaNf4LinearGrad', 'NlaRmsNorm', 'NlaLoraUp']));
+    expect(backend.capabilities.kernels).toEqual(expect.arrayContaining(['NlaNf4Linear', 'NlaNf4LinearGrad', 'NlaRmsNorm', 'NlaLora']));
   });
 
   it.each(['F32', 'BF16', 'F16'] as const)(

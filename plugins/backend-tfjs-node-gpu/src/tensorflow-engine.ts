@@ -4,17 +4,19 @@ import type { OpAttribute, RawTensor } from './binding.js';
 import type { NodeKernelBackend, TensorEntry } from './generated/node-kernel-backend.mjs';
 import type { NativeModules } from './load-modules.js';
 
-/** A value of an attribute whose kind says its type: whole numbers are integers, unless marked by {@link real}. */
-export type AttributeValue = number | boolean | { readonly real: number } | { readonly dtype: number };
+/** A value of an attribute of an operation whose kind says its type. */
+export type AttributeValue = number | boolean | { readonly dtype: number };
 
 /** tfjs-node's backend with what we need besides: raw operations, an account of bytes, and constants that stay. */
 export interface TensorflowEngine {
   readonly backend: NodeKernelBackend;
   readonly modules: NativeModules;
   readonly account: { liveBytes: number; peakBytes: number };
-  /** Runs an operation on tensors; the results are tensors. */
-  run(name: string, inputs: readonly TensorInfo[], attributes?: Readonly<Record<string, AttributeValue>>, outputs?: number): Tensor[];
-  /** Runs an operation on handles; the result is a handle, counted until {@link release}. */
+  /** Runs a kernel of our native module on tensors; what its settings mean says `native/kernel_table.cc`. */
+  compute(kernel: string, inputs: readonly TensorInfo[], integers?: readonly number[], number?: number): Tensor[];
+  /** The same with a result that becomes no tensor: a handle, counted until {@link release}. */
+  computeRaw(kernel: string, inputs: readonly TensorInfo[], integers?: readonly number[]): RawTensor;
+  /** Runs an operation of TensorFlow on handles; the result is a handle, counted until {@link release}. */
   raw(name: string, inputs: readonly number[], attributes?: Readonly<Record<string, AttributeValue>>): RawTensor;
   /** Handle of a tensor; it lives as long as the tensor. */
   handle(tensor: TensorInfo): number;
@@ -80,34 +82,34 @@ export function createEngine(backend: NodeKernelBackend, modules: NativeModules)
     return made;
   };
 
+  const places = new Map(modules.addon?.kernels().map((name, place) => [name, place]));
+  const compute = (kernel: string, inputs: readonly TensorInfo[], integers: readonly number[] = [], number = 0): RawTensor[] => {
+    const place = places.get(kernel);
+    if (place === undefined || modules.addon === undefined) throw new Error(`the native module has no kernel ${kernel}`);
+    const made = modules.addon.compute(place, number, integers.length, ...integers, ...backend.getInputTensorIds(inputs));
+    return made.map(([id, dtype, ...shape]) => ({ id: id as number, dtype: dtype as number, shape }));
+  };
+
   const attributeOf = (name: string, value: AttributeValue): OpAttribute => {
     if (typeof value === 'boolean') return { name, type: binding.TF_ATTR_BOOL, value };
     if (typeof value === 'number') return { name, type: binding.TF_ATTR_INT, value };
-    if ('dtype' in value) return { name, type: binding.TF_ATTR_TYPE, value: value.dtype };
-    return { name, type: binding.TF_ATTR_FLOAT, value: value.real };
+    return { name, type: binding.TF_ATTR_TYPE, value: value.dtype };
   };
-  const execute = (
-    name: string,
-    ids: readonly number[],
-    attributes: Readonly<Record<string, AttributeValue>>,
-    outputs: number,
-  ): RawTensor[] =>
-    binding.executeOp(
-      name,
-      Object.entries(attributes).map(([key, value]) => attributeOf(key, value)),
-      ids,
-      outputs,
-    );
-
   return {
     backend,
     modules,
     account,
     constant,
-    run: (name, inputs, attributes = {}, outputs = 1) =>
-      execute(name, backend.getInputTensorIds(inputs), attributes, outputs).map((raw) => backend.createOutputTensor(raw)),
+    compute: (kernel, inputs, integers, number) =>
+      compute(kernel, inputs, integers, number).map((raw) => backend.createOutputTensor(raw)),
+    computeRaw(kernel, inputs, integers) {
+      const [made] = compute(kernel, inputs, integers) as [RawTensor];
+      count(rawBytes(made));
+      return made;
+    },
     raw(name, inputs, attributes = {}) {
-      const [made] = execute(name, inputs, attributes, 1) as [RawTensor];
+      const listed = Object.entries(attributes).map(([key, value]) => attributeOf(key, value));
+      const [made] = binding.executeOp(name, listed, inputs, 1) as [RawTensor];
       count(rawBytes(made));
       return made;
     },
@@ -126,11 +128,6 @@ export function createEngine(backend: NodeKernelBackend, modules: NativeModules)
       return made;
     },
   };
-}
-
-/** Marks an attribute as a floating-point number. */
-export function real(value: number): { readonly real: number } {
-  return { real: value };
 }
 
 const engines = Symbol.for('nlakit.backend-tfjs-node-gpu.engine');

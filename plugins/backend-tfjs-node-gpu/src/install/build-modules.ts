@@ -6,18 +6,32 @@ import { promisify } from 'node:util';
 import { NlaError } from '@nlakit/core';
 import { packageRoot } from '../package-root.js';
 import { libraryNames, type TensorflowFiles } from './find-tensorflow.js';
-import { moduleFiles, sourceFolders } from './installation.js';
+import { moduleFile, sourceFolders } from './installation.js';
 
 const run = promisify(execFile);
 
-/** Our sources that depend on nothing but the C++ library, and so can be optimised freely. */
-const kernelSources = ['addon', 'buffers', 'gemm', 'nf4_kernels', 'operations', 'parallel', 'row_kernels'] as const;
+/** Our sources. Those of tfjs-node compute nothing and are compiled plainly. */
+const ownSources = [
+  'addon',
+  'attention',
+  'buffers',
+  'call',
+  'gemm',
+  'kernel_table',
+  'lora',
+  'moving',
+  'nf4_kernels',
+  'parallel',
+  'row_kernels',
+  'tensors',
+] as const;
+const tfjsNodeSources = ['tfjs_backend', 'tfjs_binding'] as const;
 
-/** Everything the processor of this machine has. Not for tfjs-node's own sources, which compute nothing. */
+/** Everything the processor of this machine has. */
 const vectorFlags = ['-O3', '-march=native', '-fno-math-errno', '-fno-trapping-math', '-fopenmp-simd', '-ffp-contract=fast', '-w'];
 
 /**
- * Compiles the binding of tfjs-node and our own module into `folder`, against the libraries where they lie. One call of the C++ compiler a
+ * Compiles the binding of tfjs-node and our kernels into one module in `folder`, against the libraries where they lie. One call of the C++ compiler a
  * file: no node-gyp, so neither Python nor make nor a download of headers is needed. Returns what the compiler says it is.
  * Throws `E_TENSORFLOW_COMPILER` and `E_TENSORFLOW_BUILD`.
  */
@@ -37,28 +51,26 @@ export async function buildModules(
   const node = join(dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json')), 'include');
   const native = join(packageRoot, sourceFolders.own);
   const theirs = join(packageRoot, sourceFolders.tfjsNode);
-  const common = ['-std=c++17', '-fPIC', '-DNAPI_VERSION=8', `-I${node}`];
+  const common = ['-std=c++17', '-fPIC', '-fvisibility=hidden', '-DNAPI_VERSION=8', `-I${node}`, `-I${files.include}`, `-I${theirs}`];
   const compile = (...args: string[]): Promise<void> => call(compiler, args);
-  const objects = (name: string): string => join(folder, `${name}.o`);
+  const object = (name: string): string => join(folder, `${name}.o`);
+  const own = (name: string, ...flags: string[]): Promise<void> =>
+    compile(...common, ...vectorFlags, ...flags, '-c', join(native, `${name}.cc`), '-o', object(name));
 
   progress('compiling the binding and the kernels');
-  const optimizer = compile(...common, ...vectorFlags, '-ffp-contract=off', '-c', join(native, 'optimizer.cc'), '-o', objects('optimizer'));
   await Promise.all([
-    optimizer,
-    ...kernelSources.map((name) =>
-      compile(...common, ...vectorFlags, '-fvisibility=hidden', '-c', join(native, `${name}.cc`), '-o', objects(name)),
-    ),
-    ...['tfjs_backend', 'tfjs_binding'].map((name) =>
-      compile(...common, '-O2', '-w', `-I${files.include}`, '-c', join(theirs, `${name}.cc`), '-o', objects(name)),
-    ),
+    // The optimizer must round as JavaScript does.
+    own('optimizer', '-ffp-contract=off'),
+    ...ownSources.map((name) => own(name)),
+    ...tfjsNodeSources.map((name) => compile(...common, '-O2', '-w', '-c', join(theirs, `${name}.cc`), '-o', object(name))),
   ]);
   const shared =
     process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-Wl,--no-undefined-version', '-pthread'];
   // The libraries are found where they lie: they look for the CUDA libraries of their own package relative to themselves.
   const libraries = [...libraryNames.map((name) => join(files.libraries, name)), `-Wl,-rpath,${files.libraries}`];
-  await compile(...shared, '-o', join(folder, moduleFiles.binding), ...['tfjs_backend', 'tfjs_binding'].map(objects), ...libraries);
-  await compile(...shared, '-o', join(folder, moduleFiles.addon), ...[...kernelSources, 'optimizer'].map(objects), ...libraries);
-  await Promise.all([...kernelSources, 'optimizer', 'tfjs_backend', 'tfjs_binding'].map((name) => rm(objects(name))));
+  const objects = [...ownSources, 'optimizer', ...tfjsNodeSources].map(object);
+  await compile(...shared, '-o', join(folder, moduleFile), ...objects, ...libraries);
+  await Promise.all(objects.map((path) => rm(path)));
   return version;
 }
 

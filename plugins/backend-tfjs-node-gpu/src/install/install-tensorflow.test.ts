@@ -118,12 +118,12 @@ describe('findInstallation', () => {
       [{ processor: 'linux-x64-other' }, /another kind of machine/],
       [{ sources: 'older' }, /another version/],
       [{ schema: 2 }, /another version/],
-      [{}, /tfjs_binding\.node is gone/],
+      [{}, /nlakit\.node is gone/],
     ] as const) {
       await writeFile(join(place, recordFile), JSON.stringify(await record(changes)));
       expect(await findInstallation()).toEqual([expect.stringMatching(reason)]);
     }
-    for (const name of ['tfjs_binding.node', 'nlakit.node']) await writeFile(join(place, name), '');
+    for (const name of ['nlakit.node']) await writeFile(join(place, name), '');
     expect(await readInstallation(place)).toMatchObject({ tensorflow: '2.21.0', folder: place });
     expect(await findInstallation()).toMatchObject({ folder: place });
   });

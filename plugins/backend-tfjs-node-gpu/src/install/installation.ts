@@ -26,8 +26,8 @@ export interface Installation {
 /** Name of the record in the folder of an installation; written last. */
 export const recordFile = 'installation.json';
 
-/** Where the two native modules lie in the folder of an installation. */
-export const moduleFiles = { binding: 'tfjs_binding.node', addon: 'nlakit.node' } as const;
+/** The native module in the folder of an installation. */
+export const moduleFile = 'nlakit.node';
 
 /** Folders of our sources and of tfjs-node's, in this package. */
 export const sourceFolders = { own: 'native', tfjsNode: 'src/generated/tfjs-node' } as const;
@@ -73,7 +73,7 @@ export async function readInstallation(folder: string): Promise<Installation | s
   if (record.sources !== (await sourcesId())) return `${folder} was built from the sources of another version`;
   const processor = await processorId();
   if (record.processor !== processor) return `${folder} was built on another kind of machine (${record.processor}, this is ${processor})`;
-  for (const name of [join(folder, moduleFiles.binding), join(folder, moduleFiles.addon), record.libraries]) {
+  for (const name of [join(folder, moduleFile), record.libraries]) {
     if (!(await stat(name).catch(() => undefined))) return `${name} is gone`;
   }
   return { ...(record as Installation), folder };

@@ -13,6 +13,6 @@ export type KernelFunction = (call: {
 export interface KernelSetting {
   /** What products with the frozen base multiply in. */
   readonly multiply: 'f32' | 'bf16';
-  /** Whether our operations run on this device. */
+  /** Whether our kernels run on this device. */
   readonly own: boolean;
 }

@@ -4,14 +4,14 @@ import type { KernelFunction } from './kernel.js';
 
 /**
  * Kernels that only rename or move values, as tfjs-node has them but for its detours: it makes a tensor for every shape, axis and order,
- * uses it once and frees it, and copies in a cast to the same dtype. In a small model those are most of the calls.
+ * uses it once and frees it. For a GPU and stock installations; elsewhere our native module does it.
  */
 export const movingKernels: ReadonlyMap<string, KernelFunction> = new Map<string, KernelFunction>([
   [
     'Reshape',
     ({ inputs: { x }, attrs: { shape } }) => {
       const engine = currentEngine();
-      const wanted = shapeOf(x as TensorInfo, shape as readonly number[]);
+      const wanted = fullShape(x as TensorInfo, shape as readonly number[]);
       const dtype = engine.backend.tensorMap.get((x as TensorInfo).dataId).dtype;
       const raw = engine.raw('Reshape', [engine.handle(x as TensorInfo), engine.constant(wanted)], {
         T: { dtype },
@@ -35,7 +35,7 @@ export const movingKernels: ReadonlyMap<string, KernelFunction> = new Map<string
 ]);
 
 /** The shape with the one extent filled in that may be -1. */
-function shapeOf(x: TensorInfo, shape: readonly number[]): number[] {
+export function fullShape(x: TensorInfo, shape: readonly number[]): number[] {
   const size = x.shape.reduce((product, extent) => product * extent, 1);
   const rest = shape.reduce((product, extent) => (extent === -1 ? product : product * extent), 1);
   return shape.map((extent) => (extent === -1 ? size / rest : extent));

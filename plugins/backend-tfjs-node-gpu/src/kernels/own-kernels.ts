@@ -1,140 +1,91 @@
-import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { currentEngine, real, type AttributeValue } from '../tensorflow-engine.js';
+import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+import { currentEngine } from '../tensorflow-engine.js';
 import type { Inputs, KernelFunction } from './kernel.js';
 
-/** tfjs-node's product, for what ours does not do: batches that are broadcast in part. */
-let stockProduct: KernelFunction | undefined;
-
-/** Products by our own operation; `stock` is what takes over where it cannot. */
-export function ownProduct(stock: KernelFunction): KernelFunction {
-  stockProduct = stock;
-  return product;
+/** How a kernel of ours is called: its tensors in order, and its settings as `native/kernel_table.cc` has them. */
+interface OwnCall {
+  readonly inputs: readonly (TensorInfo | undefined)[];
+  readonly integers?: readonly number[];
+  readonly number?: number;
 }
 
-const product: KernelFunction = (call) => {
-  const { a, b } = call.inputs as Record<string, TensorInfo>;
-  const [left, right] = [batchOf(a as TensorInfo), batchOf(b as TensorInfo)];
-  const single = (batch: readonly number[]): boolean => batch.every((extent) => extent === 1);
-  const simple = left.join() === right.join() || single(left) || single(right);
-  if (!simple || a?.dtype !== 'float32' || b?.dtype !== 'float32') return (stockProduct as KernelFunction)(call);
-  const { transposeA, transposeB } = call.attrs;
-  const attributes = { transpose_a: transposeA === true ? 1 : 0, transpose_b: transposeB === true ? 1 : 0 };
-  return currentEngine().run('NlakitMatMul', [a, b], attributes)[0] as TensorInfo;
-};
+type Attributes = Readonly<Record<string, unknown>>;
 
-function batchOf({ shape }: TensorInfo): readonly number[] {
-  return shape.slice(0, -2);
-}
+const numberOf = (attrs: Attributes, name: string): number => attrs[name] as number;
+const flag = (value: unknown): number => (value === true ? 1 : 0);
+/** An input that may be absent is filled by another, and the kernel is told. */
+const weighted = ({ weight }: Inputs): readonly number[] => [flag(weight !== undefined)];
+const visible = (attrs: Attributes): readonly number[] => [numberOf(attrs, 'window'), numberOf(attrs, 'offset')];
 
-/** Domain kernels that are one operation of ours (native/operations.cc), by name. */
+/** Domain kernels that our native module has, by name. */
 export const ownKernels: ReadonlyMap<string, KernelFunction> = new Map<string, KernelFunction>([
-  operation(
-    'NlaRmsNorm',
-    'NlakitRmsNorm',
-    ({ x, weight = x }) => [x, weight],
-    (attrs, { weight }) => ({
-      weighted: weight === undefined ? 0 : 1,
-      epsilon: real(attrs['epsilon'] as number),
-    }),
-  ),
-  operation(
-    'NlaRmsNormGrad',
-    'NlakitRmsNormGrad',
-    ({ x, weight = x, dy }) => [x, weight, dy],
-    (attrs, { weight }) => ({
-      weighted: weight === undefined ? 0 : 1,
-      epsilon: real(attrs['epsilon'] as number),
-    }),
-  ),
-  operation(
-    'NlaRope',
-    'NlakitRope',
-    ({ x, cos, sin }) => [x, cos, sin],
-    ({ inverse }) => ({ inverse: inverse === true ? 1 : 0 }),
-  ),
-  operation('NlaGeglu', 'NlakitGeglu', ({ gate, up }) => [gate, up]),
-  operation(
-    'NlaGegluGrad',
-    'NlakitGegluGrad',
-    ({ gate, up, dy }) => [gate, up, dy],
-    () => ({}),
-    2,
-  ),
-  operation(
-    'NlaMaskedSoftmax',
-    'NlakitMaskedSoftmax',
-    ({ scores, valid }) => [scores, valid],
-    ({ window, offset }) => ({
-      window: window as number,
-      offset: offset as number,
-    }),
-  ),
-  operation('NlaSoftmaxGrad', 'NlakitSoftmaxGrad', ({ y, dy }) => [y, dy]),
-  operation(
-    'NlaSoftcapLogSumExp',
-    'NlakitSoftcapLogSumExp',
-    ({ logits }) => [logits],
-    ({ softcap }) => ({ softcap: real(softcap as number) }),
-  ),
-  operation(
-    'NlaSoftcapCrossEntropyGrad',
-    'NlakitSoftcapCrossEntropyGrad',
-    ({ logits, targets, lse, dy }) => [logits, targets, lse, dy],
-    ({ softcap }) => ({ softcap: real(softcap as number) }),
-  ),
-  operation(
-    'NlaLoraUp',
-    'NlakitLoraUp',
-    ({ base, low, b }) => [base, low, b],
-    ({ scale }) => ({ scale: real(scale as number) }),
-  ),
-  operation(
-    'NlaLoraUpGrad',
-    'NlakitLoraUpGrad',
-    ({ dy, low, b }) => [dy, low, b],
-    ({ scale }) => ({ scale: real(scale as number) }),
-    2,
-  ),
-  operation(
-    'NlaNf4Unpack',
-    'NlakitNf4Unpack',
-    ({ codes, absmax }) => [codes, absmax],
-    ({ blockSize, shape }) => {
-      const [rows, columns] = shape as readonly [number, number];
-      return { rows, columns, block: blockSize as number, storage: 0 };
-    },
-  ),
-  operation('NlaNf4Linear', 'NlakitNf4Linear', ({ codes, absmax, x }) => [codes, absmax, x], weightAttributes),
-  operation('NlaNf4LinearGrad', 'NlakitNf4LinearGrad', ({ codes, absmax, dy }) => [codes, absmax, dy], weightAttributes),
-  operation(
-    'NlaRoundHalf',
-    'NlakitRoundHalf',
-    ({ x }) => [x],
-    ({ dtype }) => ({ storage: storageCode(dtype) }),
-  ),
+  kernel('NlaRmsNorm', (inputs, attrs) => ({
+    inputs: [inputs['x'], inputs['weight'] ?? inputs['x']],
+    integers: weighted(inputs),
+    number: numberOf(attrs, 'epsilon'),
+  })),
+  kernel('NlaRmsNormAdd', (inputs, attrs) => ({
+    inputs: [inputs['residual'], inputs['x'], inputs['weight'] ?? inputs['x']],
+    integers: weighted(inputs),
+    number: numberOf(attrs, 'epsilon'),
+  })),
+  kernel('NlaRmsNormGrad', (inputs, attrs) => ({
+    inputs: [inputs['x'], inputs['weight'] ?? inputs['x'], inputs['dy']],
+    integers: weighted(inputs),
+    number: numberOf(attrs, 'epsilon'),
+  })),
+  kernel('NlaRope', ({ x, cos, sin }, { inverse }) => ({ inputs: [x, cos, sin], integers: [flag(inverse)] })),
+  kernel('NlaNormRope', ({ x, weight, cos, sin }, attrs) => ({ inputs: [x, weight, cos, sin], number: numberOf(attrs, 'epsilon') })),
+  kernel('NlaNormRopeGrad', ({ x, weight, cos, sin, dy }, attrs) => ({
+    inputs: [x, weight, cos, sin, dy],
+    number: numberOf(attrs, 'epsilon'),
+  })),
+  kernel('NlaGeglu', ({ gate, up }) => ({ inputs: [gate, up] })),
+  kernel('NlaGegluGrad', ({ gate, up, dy }) => ({ inputs: [gate, up, dy] })),
+  kernel('NlaMaskedSoftmax', ({ scores, valid }, attrs) => ({ inputs: [scores, valid], integers: visible(attrs) })),
+  kernel('NlaSoftmaxGrad', ({ y, dy }) => ({ inputs: [y, dy] })),
+  kernel('NlaAttention', ({ q, k, v, valid }, attrs) => ({
+    inputs: [q, k, v, valid],
+    integers: visible(attrs),
+    number: numberOf(attrs, 'scale'),
+  })),
+  kernel('NlaAttentionGrad', ({ q, k, v, valid, dy }, attrs) => ({
+    inputs: [q, k, v, valid, dy],
+    integers: visible(attrs),
+    number: numberOf(attrs, 'scale'),
+  })),
+  kernel('NlaSoftcapLogSumExp', ({ logits }, attrs) => ({ inputs: [logits], number: numberOf(attrs, 'softcap') })),
+  kernel('NlaSoftcapCrossEntropyGrad', ({ logits, targets, lse, dy }, attrs) => ({
+    inputs: [logits, targets, lse, dy],
+    number: numberOf(attrs, 'softcap'),
+  })),
+  kernel('NlaLora', ({ x, base, a, b }, attrs) => ({ inputs: [x, base, a, b], number: numberOf(attrs, 'scale') })),
+  kernel('NlaLoraGrad', ({ x, low, a, b, dy }, attrs) => ({ inputs: [x, low, a, b, dy], number: numberOf(attrs, 'scale') })),
+  kernel('NlaNf4Unpack', ({ codes, absmax }, attrs) => ({
+    inputs: [codes, absmax],
+    integers: [...(attrs['shape'] as readonly number[]), numberOf(attrs, 'blockSize'), storageCode('float32')],
+  })),
+  kernel('NlaNf4Linear', ({ codes, absmax, x }, attrs) => ({ inputs: [codes, absmax, x], integers: packedWeight(attrs) })),
+  kernel('NlaNf4LinearGrad', ({ codes, absmax, dy }, attrs) => ({ inputs: [codes, absmax, dy], integers: packedWeight(attrs) })),
+  kernel('NlaRoundHalf', ({ x }, { dtype }) => ({ inputs: [x], integers: [storageCode(dtype)] })),
 ]);
 
-function weightAttributes({ out, inn, blockSize, storage }: Readonly<Record<string, unknown>>): Readonly<Record<string, number>> {
-  return { out: out as number, in: inn as number, block: blockSize as number, storage: storageCode(storage) };
+function packedWeight(attrs: Attributes): readonly number[] {
+  return [numberOf(attrs, 'out'), numberOf(attrs, 'inn'), numberOf(attrs, 'blockSize'), storageCode(attrs['storage'])];
 }
 
-/** The number that our operations know a storage dtype by. */
+/** The number that our kernels know a storage dtype by. */
 function storageCode(dtype: unknown): number {
   return ['float32', 'bfloat16', 'float16'].indexOf(dtype as string);
 }
 
-function operation(
-  kernel: string,
-  name: string,
-  order: (inputs: Inputs) => readonly (TensorInfo | undefined)[],
-  attributes: (attrs: Readonly<Record<string, unknown>>, inputs: Inputs) => Readonly<Record<string, AttributeValue>> = () => ({}),
-  outputs = 1,
-): [string, KernelFunction] {
+function kernel(name: string, call: (inputs: Inputs, attrs: Attributes) => OwnCall): [string, KernelFunction] {
   return [
-    kernel,
+    name,
     ({ inputs, attrs }) => {
-      const made = currentEngine().run(name, order(inputs) as readonly TensorInfo[], attributes(attrs, inputs), outputs);
-      return outputs === 1 ? (made[0] as TensorInfo) : made;
+      const { inputs: ordered, integers, number } = call(inputs, attrs);
+      const made = currentEngine().compute(name, ordered as readonly TensorInfo[], integers, number);
+      return made.length === 1 ? (made[0] as Tensor) : made;
     },
   ];
 }

@@ -13,7 +13,7 @@ interface Nf4Attributes {
 
 /**
  * Domain kernels as chains of TensorFlow's own operations on handles: nothing in between becomes a tensor, so half precision can be used,
- * and what is not needed any more is freed at once. The same on CPU and GPU; with `own`, our operation does the unpacking.
+ * and what is not needed any more is freed at once. The same on CPU and GPU; with `own`, our kernel does the unpacking.
  */
 export function rawKernels(setting: KernelSetting): [string, KernelFunction][] {
   const product =
@@ -43,11 +43,7 @@ function nf4Product(
   const half = multiply === 'bf16';
   let weight: RawTensor;
   if (own) {
-    weight = engine.raw('NlakitNf4UnpackToBfloat16', [engine.handle(codes), engine.handle(absmax)], {
-      rows: out,
-      columns: inn,
-      block: blockSize,
-    });
+    weight = engine.computeRaw('NlaNf4UnpackToBfloat16', [codes, absmax], [out, inn, blockSize]);
   } else {
     weight = rounded(engine, unpackedByStock(engine, codes, absmax, { blockSize, rows: out, columns: inn }), storage);
     if (half) weight = consumed(engine, weight, castTo(engine, weight, BFLOAT16));
