@@ -49,16 +49,18 @@ void SoftmaxRow(float* scores, const float* sees, const Block& block, size_t que
   const int64_t keys = static_cast<int64_t>(block.keys());
   const int64_t last = std::clamp<int64_t>(at + 1 - start, 0, keys);
   const int64_t first = shape.window == 0 ? 0 : std::clamp<int64_t>(at - shape.window + 1 - start, 0, last);
+  // What is computed is computed for every key and chosen afterwards, so that the loops have no branches.
+  const float scale = shape.scale;
   float highest = -std::numeric_limits<float>::infinity();
 #pragma omp simd reduction(max : highest)
   for (int64_t i = first; i < last; i++) {
-    const float score = sees[i] > 0.5f ? scores[i] * shape.scale : -1e30f;
+    const float scaled = scores[i] * scale, score = sees[i] > 0.5f ? scaled : -1e30f;
     highest = score > highest ? score : highest;
   }
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t i = first; i < last; i++) {
-    const float weight = sees[i] > 0.5f ? Exp(scores[i] * shape.scale - highest) : 0.0f;
+    const float exponential = Exp(scores[i] * scale - highest), weight = sees[i] > 0.5f ? exponential : 0.0f;
     scores[i] = weight;
     sum += weight;
   }
@@ -127,8 +129,8 @@ void AttentionGrad(const float* q, const float* k, const float* v, const float* 
         const float* const dy_rows = slopes.at(block.query);
         Probabilities(queries, keys, valid + row * shape.keys, p, block, shape);
         MultiplyStrided({dy_rows, slopes.stride}, {values.at(block.first), values.stride, true}, slope, count, block.queries, count, width);
-        MultiplyStrided({p, count, true}, {dy_rows, slopes.stride}, dv_parts + task * part + block.first * width, width, count, width,
-                        block.queries, true);
+        float* const dv_rows = dv_parts + task * part + block.first * width;
+        MultiplyStrided({p, count, true}, {dy_rows, slopes.stride}, dv_rows, width, count, width, block.queries, dv_rows);
         for (size_t i = 0; i < block.queries; i++) {
           const float* const weights = p + i * count;
           float* const line = slope + i * count;
@@ -139,8 +141,8 @@ void AttentionGrad(const float* q, const float* k, const float* v, const float* 
           for (size_t j = 0; j < count; j++) line[j] = shape.scale * weights[j] * (line[j] - along);
         }
         MultiplyStrided({slope, count}, {keys.at(block.first), keys.stride}, out.at(block.query), out.stride, block.queries, width, count);
-        MultiplyStrided({slope, count, true}, {queries.at(block.query), queries.stride}, dk_parts + task * part + block.first * width, width,
-                        count, width, block.queries, true);
+        float* const dk_rows = dk_parts + task * part + block.first * width;
+        MultiplyStrided({slope, count, true}, {queries.at(block.query), queries.stride}, dk_rows, width, count, width, block.queries, dk_rows);
       }
     }
   });

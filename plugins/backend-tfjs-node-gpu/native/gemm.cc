@@ -111,37 +111,60 @@ void Gather(const float* source, size_t stride, size_t columns, size_t depth, fl
   }
 }
 
-// c (rows x columns of a tile) = or += the product of a strip of a and a strip of b.
-void MultiplyTile(const float* a, const float* b, size_t depth, float* c, size_t stride, size_t rows, size_t columns, bool add) {
-  for (size_t row = 0; row < rows; row++) {
-    for (size_t v = 0; v < kTileVectors; v++) __builtin_prefetch(c + row * stride + v * kLanes, 1);
+// A strip of the left operand: element (row, p) lies at data[row * row_stride + p * depth_stride].
+struct PackedStrip {
+  const float* data;
+  float at(size_t row, size_t p) const { return data[p * kTileRows + row]; }
+};
+// Where the rows are contiguous in p, three of them serve as bases: more would not stay in registers.
+struct RowStrip {
+  const float* bases[3];
+  size_t stride;
+  RowStrip(const float* data, size_t row_stride) : stride(row_stride) {
+    for (size_t base = 0; base < 3; base++) bases[base] = data + base * (kTileRows / 3) * row_stride;
   }
-  Vector sums[kTileRows][kTileVectors] = {};
+  float at(size_t row, size_t p) const { return bases[row / (kTileRows / 3)][row % (kTileRows / 3) * stride + p]; }
+};
+struct ColumnStrip {
+  const float* data;
+  size_t stride;
+  float at(size_t row, size_t p) const { return data[p * stride + row]; }
+};
+
+// c (rows x columns of a tile) = base + the product of a strip of a and a strip of b, whose rows are `vectors` wide; without a base, the
+// product alone. Rows of c and base lie `stride` apart.
+template <size_t vectors, typename Strip>
+void MultiplyTile(const Strip& a, const float* b, size_t depth, float* c, const float* base, size_t stride, size_t rows, size_t columns) {
+  constexpr size_t kColumns = kLanes * vectors;
+  for (size_t row = 0; row < rows; row++) {
+    for (size_t v = 0; v < vectors; v++) __builtin_prefetch(c + row * stride + v * kLanes, 1);
+  }
+  Vector sums[kTileRows][vectors] = {};
   for (size_t p = 0; p < depth; p++) {
-    Vector right[kTileVectors];
-    for (size_t v = 0; v < kTileVectors; v++) right[v] = *reinterpret_cast<const Vector*>(b + p * kTileColumns + v * kLanes);
+    Vector right[vectors];
+    for (size_t v = 0; v < vectors; v++) right[v] = *reinterpret_cast<const Vector*>(b + p * kColumns + v * kLanes);
 #pragma GCC unroll 12
     for (size_t row = 0; row < kTileRows; row++) {
-      const float left = a[p * kTileRows + row];
+      const float left = a.at(row, p);
 #pragma GCC unroll 2
-      for (size_t v = 0; v < kTileVectors; v++) sums[row][v] += left * right[v];
+      for (size_t v = 0; v < vectors; v++) sums[row][v] += left * right[v];
     }
   }
-  if (columns == kTileColumns) {
+  if (columns == kColumns) {
     for (size_t row = 0; row < rows; row++) {
-      for (size_t v = 0; v < kTileVectors; v++) {
-        Vector* at = reinterpret_cast<Vector*>(c + row * stride + v * kLanes);
-        *at = add ? *at + sums[row][v] : sums[row][v];
+      for (size_t v = 0; v < vectors; v++) {
+        const size_t at = row * stride + v * kLanes;
+        *reinterpret_cast<Vector*>(c + at) = base == nullptr ? sums[row][v] : *reinterpret_cast<const Vector*>(base + at) + sums[row][v];
       }
     }
     return;
   }
-  float edge[kTileRows][kTileColumns];
+  float edge[kTileRows][kColumns];
   std::memcpy(edge, sums, sizeof edge);
   for (size_t row = 0; row < rows; row++) {
     for (size_t column = 0; column < columns; column++) {
-      float* at = c + row * stride + column;
-      *at = add ? *at + edge[row][column] : edge[row][column];
+      const size_t at = row * stride + column;
+      c[at] = base == nullptr ? edge[row][column] : base[at] + edge[row][column];
     }
   }
 }
@@ -202,7 +225,7 @@ struct Nf4Right {
   }
 };
 
-// The left operand [m, k], or [k, m] if transposed, and where the product goes; rows lie `stride` apart.
+// The left operand [m, k], or [k, m] if transposed, and where the product goes. Rows lie `stride` apart.
 struct Left {
   const float* a;
   size_t stride;
@@ -211,10 +234,22 @@ struct Left {
 struct Target {
   float* c;
   size_t stride;
+  // What the product is added to, laid out like c, and maybe c itself; null for nothing.
+  const float* base;
+
+  const float* BaseAt(size_t at) const { return base == nullptr ? nullptr : base + at; }
 };
 
-void Clear(const Target& c, size_t m, size_t n) {
-  for (size_t row = 0; row < m; row++) std::fill(c.c + row * c.stride, c.c + row * c.stride + n, 0.0f);
+// c = base, or zeros.
+void Begin(const Target& c, size_t m, size_t n) {
+  if (c.base == c.c) return;
+  for (size_t row = 0; row < m * c.stride; row += c.stride) {
+    if (c.base == nullptr) {
+      std::fill(c.c + row, c.c + row + n, 0.0f);
+    } else {
+      std::memcpy(c.c + row, c.base + row, n * sizeof(float));
+    }
+  }
 }
 
 float Dot(const float* x, const float* y, size_t count) {
@@ -226,7 +261,7 @@ float Dot(const float* x, const float* y, size_t count) {
 
 // A few rows of a (row-major) times b, which is read once.
 template <typename Right>
-void MultiplyFew(const Left& left, const Right& right, bool transposed, const Target& c, size_t m, size_t n, size_t k, bool add) {
+void MultiplyFew(const Left& left, const Right& right, bool transposed, const Target& c, size_t m, size_t n, size_t k) {
   if (transposed) {
     ParallelFor(n, std::max<size_t>(1, 32768 / std::max<size_t>(1, k)), [&](size_t begin, size_t end) {
       std::vector<float> memory(k);
@@ -234,15 +269,15 @@ void MultiplyFew(const Left& left, const Right& right, bool transposed, const Ta
         const float* row = right.Row(column, memory.data());
         for (size_t i = 0; i < m; i++) {
           const float product = Dot(left.a + i * left.stride, row, k);
-          float* at = c.c + i * c.stride + column;
-          *at = add ? *at + product : product;
+          const size_t at = i * c.stride + column;
+          c.c[at] = c.base == nullptr ? product : c.base[at] + product;
         }
       }
     });
     return;
   }
   // Rows of b are added up, so they are divided by columns only if there are many; here one thread does it all.
-  if (!add) Clear(c, m, n);
+  Begin(c, m, n);
   std::vector<float> memory(n);
   for (size_t p = 0; p < k; p++) {
     const float* row = right.Row(p, memory.data());
@@ -279,7 +314,7 @@ void PackLeft(const Left& left, size_t m, size_t k, float* target) {
 // Rows [row0, row1) and columns [column0, column1) of c; row0 is the beginning of a strip.
 template <typename Right>
 void MultiplyPart(const float* packed, const Right& right, const Target& c, size_t m, size_t k, size_t row0, size_t row1, size_t column0,
-                  size_t column1, bool add) {
+                  size_t column1) {
   const size_t padded = Tiles(m, kTileRows) * kTileRows;
   Scratch block(kDepth * kWidth);
   for (size_t n0 = column0; n0 < column1; n0 += kWidth) {
@@ -290,26 +325,66 @@ void MultiplyPart(const float* packed, const Right& right, const Target& c, size
       for (size_t column = 0; column < columns; column += kTileColumns) {
         const size_t width = std::min(kTileColumns, columns - column);
         for (size_t row = row0; row < row1; row += kTileRows) {
-          MultiplyTile(packed + k0 * padded + row * depth, block.data() + column * depth, depth, c.c + row * c.stride + n0 + column, c.stride,
-                       std::min(kTileRows, row1 - row), width, add || k0 > 0);
+          const size_t at = row * c.stride + n0 + column;
+          MultiplyTile<kTileVectors>(PackedStrip{packed + k0 * padded + row * depth}, block.data() + column * depth, depth, c.c + at,
+                                     k0 > 0 ? c.c + at : c.BaseAt(at), c.stride, std::min(kTileRows, row1 - row), width);
         }
       }
     }
   }
 }
 
-// c = or += a b
+// A product of few columns, `vectors` wide: there the left operand is read where it lies, as packing it would cost as much as the product.
+template <size_t vectors, typename Right>
+void MultiplyNarrow(const Left& left, const Right& right, const Target& c, size_t m, size_t n, size_t k) {
+  constexpr size_t kColumns = kLanes * vectors;
+  ParallelFor(Tiles(m, kTileRows), std::max<size_t>(1, kWorthAThread / (kTileRows * kColumns * k)), [&](size_t begin, size_t end) {
+    Scratch wide(kDepth * kTileColumns), narrow(kDepth * kColumns), edge(kDepth * kTileRows);
+    for (size_t k0 = 0; k0 < k; k0 += kDepth) {
+      const size_t depth = std::min(kDepth, k - k0);
+      right.Pack(k0, depth, 0, n, wide.data());
+      const float* b = wide.data();
+      if (kColumns < kTileColumns) {
+        for (size_t p = 0; p < depth; p++) std::memcpy(narrow.data() + p * kColumns, b + p * kTileColumns, kColumns * sizeof(float));
+        b = narrow.data();
+      }
+      for (size_t strip = begin; strip < end; strip++) {
+        const size_t row = strip * kTileRows, rows = std::min(kTileRows, m - row), at = row * c.stride;
+        const float* a = left.a + (left.transposed ? k0 * left.stride + row : row * left.stride + k0);
+        const auto multiply = [&](const auto& a_strip) {
+          MultiplyTile<vectors>(a_strip, b, depth, c.c + at, k0 > 0 ? c.c + at : c.BaseAt(at), c.stride, rows, n);
+        };
+        if (rows < kTileRows) {
+          if (left.transposed) {
+            Gather<kTileRows>(a, left.stride, rows, depth, edge.data());
+          } else {
+            Interleave<kTileRows>(a, left.stride, rows, depth, edge.data());
+          }
+          multiply(PackedStrip{edge.data()});
+        } else if (left.transposed) {
+          multiply(ColumnStrip{a, left.stride});
+        } else {
+          multiply(RowStrip{a, left.stride});
+        }
+      }
+    }
+  });
+}
+
+// c = base + a b
 template <typename Right>
-void Multiply(const Left& left, const Right& right, bool transpose_b, const Target& c, size_t m, size_t n, size_t k, bool add = false) {
+void Multiply(const Left& left, const Right& right, bool transpose_b, const Target& c, size_t m, size_t n, size_t k) {
   if (m == 0 || n == 0) return;
   if (k == 0) {
-    if (!add) Clear(c, m, n);
+    Begin(c, m, n);
     return;
   }
   if (m <= kFewRows && !left.transposed && (transpose_b || m * n * k < 65536)) {
-    MultiplyFew(left, right, transpose_b, c, m, n, k, add);
+    MultiplyFew(left, right, transpose_b, c, m, n, k);
     return;
   }
+  if (n <= kLanes) return MultiplyNarrow<1>(left, right, c, m, n, k);
+  if (n <= kTileColumns) return MultiplyNarrow<kTileVectors>(left, right, c, m, n, k);
   const size_t strips = Tiles(m, kTileRows);
   Scratch packed(strips * kTileRows * k);
   PackLeft(left, m, k, packed.data());
@@ -317,12 +392,12 @@ void Multiply(const Left& left, const Right& right, bool transpose_b, const Targ
   const size_t worth = std::max<size_t>(1, kWorthAThread / std::max<size_t>(1, m * k));
   if (Tiles(n, kTileColumns) >= static_cast<size_t>(ThreadCount()) * 2 || strips < 2) {
     ParallelFor(Tiles(n, kTileColumns), std::max<size_t>(1, worth / kTileColumns), [&](size_t begin, size_t end) {
-      MultiplyPart(packed.data(), right, c, m, k, 0, m, begin * kTileColumns, std::min(n, end * kTileColumns), add);
+      MultiplyPart(packed.data(), right, c, m, k, 0, m, begin * kTileColumns, std::min(n, end * kTileColumns));
     });
   } else {
     const size_t grain = std::max<size_t>(1, kWorthAThread / (kTileRows * n * k));
     ParallelFor(strips, grain, [&](size_t begin, size_t end) {
-      MultiplyPart(packed.data(), right, c, m, k, begin * kTileRows, std::min(m, end * kTileRows), 0, n, add);
+      MultiplyPart(packed.data(), right, c, m, k, begin * kTileRows, std::min(m, end * kTileRows), 0, n);
     });
   }
 }
@@ -334,20 +409,20 @@ void MatMul(const float* a, const float* b, float* c, const Product& product) {
   for (size_t index = 0; index < batch; index++) {
     const Left left{a + (batch_a == 1 ? 0 : index * m * k), transpose_a ? m : k, transpose_a};
     const DenseRight right{b + (batch_b == 1 ? 0 : index * k * n), transpose_b ? k : n, transpose_b};
-    Multiply(left, right, transpose_b, {c + index * m * n, n}, m, n, k);
+    Multiply(left, right, transpose_b, {c + index * m * n, n, nullptr}, m, n, k);
   }
 }
 
-void MultiplyStrided(const Matrix& a, const Matrix& b, float* c, size_t stride, size_t m, size_t n, size_t k, bool add) {
-  Multiply(Left{a.data, a.stride, a.transposed}, DenseRight{b.data, b.stride, b.transposed}, b.transposed, {c, stride}, m, n, k, add);
+void MultiplyStrided(const Matrix& a, const Matrix& b, float* c, size_t stride, size_t m, size_t n, size_t k, const float* base) {
+  Multiply(Left{a.data, a.stride, a.transposed}, DenseRight{b.data, b.stride, b.transposed}, b.transposed, {c, stride, base}, m, n, k);
 }
 
 void Nf4Linear(const float* x, const Nf4Weight& weight, float* y, size_t rows) {
-  Multiply(Left{x, weight.in, false}, Nf4Right{weight, true}, true, {y, weight.out}, rows, weight.out, weight.in);
+  Multiply(Left{x, weight.in, false}, Nf4Right{weight, true}, true, {y, weight.out, nullptr}, rows, weight.out, weight.in);
 }
 
 void Nf4LinearGrad(const float* dy, const Nf4Weight& weight, float* dx, size_t rows) {
-  Multiply(Left{dy, weight.out, false}, Nf4Right{weight, false}, false, {dx, weight.in}, rows, weight.in, weight.out);
+  Multiply(Left{dy, weight.out, false}, Nf4Right{weight, false}, false, {dx, weight.in, nullptr}, rows, weight.in, weight.out);
 }
 
 }  // namespace nlakit

@@ -26,8 +26,8 @@ struct Matrix {
   bool transposed = false;
 };
 
-// c [m, n] = or += a [m, k] b [k, n]; rows of c lie `stride` apart
-void MultiplyStrided(const Matrix& a, const Matrix& b, float* c, size_t stride, size_t m, size_t n, size_t k, bool add = false);
+// c [m, n] = base + a [m, k] b [k, n]; rows of c lie `stride` apart, and so do those of base, which may be c itself, or null for nothing
+void MultiplyStrided(const Matrix& a, const Matrix& b, float* c, size_t stride, size_t m, size_t n, size_t k, const float* base = nullptr);
 
 // A weight [out, in] in NF4.
 struct Nf4Weight {

@@ -1,10 +1,7 @@
 #include "lora.h"
 
-#include <cstring>
-
 #include "buffers.h"
 #include "gemm.h"
-#include "parallel.h"
 
 namespace nlakit {
 namespace {
@@ -21,9 +18,7 @@ void Lora(const float* x, const float* base, const float* a, const float* b, flo
   MultiplyStrided({x, in}, {a, in, true}, low, rank, rows, rank, in);
   Scratch scaled(rows * rank);
   for (size_t i = 0; i < rows * rank; i++) scaled.data()[i] = scale * low[i];
-  const size_t count = rows * out;
-  ParallelFor(count, 65536, [=](size_t begin, size_t end) { std::memcpy(y + begin, base + begin, (end - begin) * sizeof(float)); });
-  MultiplyStrided({scaled.data(), rank}, {b, rank, true}, y, out, rows, out, rank, true);
+  MultiplyStrided({scaled.data(), rank}, {b, rank, true}, y, out, rows, out, rank, base);
 }
 
 void LoraGrad(const float* x, const float* low, const float* a, const float* b, const float* dy, float* dx, float* da, float* db,
@@ -34,7 +29,12 @@ void LoraGrad(const float* x, const float* low, const float* a, const float* b, 
   MultiplyStrided({dy, out}, {b, rank}, d_low, rank, rows, rank, out);
   Scale(d_low, rows * rank, scale);
   MultiplyStrided({d_low, rank}, {a, in}, dx, in, rows, in, rank);
-  MultiplyStrided({d_low, rank, true}, {x, in}, da, in, rank, in, rows);
+  // As xᵀ d_low, which has few columns, and turned: few rows would have all of x packed for them.
+  Scratch turned(in * rank);
+  MultiplyStrided({x, in, true}, {d_low, rank}, turned.data(), rank, in, rank, rows);
+  for (size_t i = 0; i < rank; i++) {
+    for (size_t j = 0; j < in; j++) da[i * in + j] = turned.data()[j * rank + i];
+  }
   MultiplyStrided({dy, out, true}, {low, rank}, db, rank, out, rank, rows);
   Scale(db, out * rank, scale);
 }

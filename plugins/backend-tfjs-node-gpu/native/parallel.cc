@@ -22,6 +22,9 @@ thread_local bool working = false;
 // closely than that, and waking a thread takes about as long.
 constexpr int kLooks = 2000;
 
+// Waking a thread costs as much as so many grains of work take; one that is still looking takes its part for next to nothing.
+constexpr size_t kGrainsToWake = 12;
+
 void Pause() {
 #if defined(__x86_64__)
   _mm_pause();
@@ -33,6 +36,9 @@ void Pause() {
 // Workers live as long as the process: it is left without joining them, as they own nothing.
 class Pool {
  public:
+  // Whether a thread would have to be woken up.
+  bool Asleep() const { return sleepers_.load(std::memory_order_relaxed) > 0; }
+
   void Run(size_t count, size_t part, const std::function<void(size_t, size_t)>& body) {
     std::lock_guard<std::mutex> only(run_);
     const uint64_t parts = (count + part - 1) / part;
@@ -116,8 +122,9 @@ void SetThreadCount(int count) { thread_count = std::max(1, count); }
 
 void ParallelFor(size_t count, size_t grain, const std::function<void(size_t, size_t)>& body) {
   if (count == 0) return;
-  const size_t parts = std::min<size_t>(ThreadCount(), std::max<size_t>(1, count / std::max<size_t>(1, grain)));
-  if (parts <= 1) {
+  const size_t grains = std::max<size_t>(1, count / std::max<size_t>(1, grain));
+  const size_t parts = std::min<size_t>(ThreadCount(), grains);
+  if (parts <= 1 || (grains < kGrainsToWake && ThePool().Asleep())) {
     body(0, count);
     return;
   }

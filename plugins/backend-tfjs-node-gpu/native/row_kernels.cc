@@ -264,11 +264,11 @@ void SoftcapCrossEntropyGrad(const float* logits, const int32_t* targets, const 
 #pragma omp simd
         for (size_t i = 0; i < width; i++) out[i] = slope * Exp(in[i] - below);
       } else {
+        // Two loops: in one, compilers turn the choice inside the tangent into branches and give up on vectors.
 #pragma omp simd
-        for (size_t i = 0; i < width; i++) {
-          const float t = Tanh(in[i] * inverse);
-          out[i] = slope * Exp(softcap * t - below) * (1.0f - t * t);
-        }
+        for (size_t i = 0; i < width; i++) out[i] = Tanh(in[i] * inverse);
+#pragma omp simd
+        for (size_t i = 0; i < width; i++) out[i] = slope * Exp(softcap * out[i] - below) * (1.0f - out[i] * out[i]);
       }
       const int32_t target = targets[row];
       if (target >= 0 && static_cast<size_t>(target) < width) {
