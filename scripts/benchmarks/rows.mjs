@@ -105,11 +105,25 @@ export const rows = [
     targets: [ratio(0.7), roof(0.7)],
   },
   {
+    id: 'e2b-step-128-tensorflow-kept',
+    args: e2b(128, [...fullSizeShort, '--keep-activations']),
+    quick: e2b(8, ['--keep-activations']),
+    ...fullSizeIn(fastest),
+    targets: [ratio(0.7)],
+  },
+  {
     id: 'e2b-step-512-tensorflow',
     args: e2b(512, [...fullSize, '--baseline', 'roof', '--profile']),
     quick: e2b(16, []),
     ...fullSizeIn(fastest),
     targets: [ratio(0.8), memory(0.45), roof(0.7)],
+  },
+  {
+    id: 'e2b-step-512-tensorflow-kept',
+    args: e2b(512, [...fullSizeShort, '--keep-activations']),
+    quick: e2b(16, ['--keep-activations']),
+    ...fullSizeIn(fastest),
+    targets: [ratio(0.8)],
   },
   // The other arithmetic, where it is not the same.
   ...(fastest === 'f32'

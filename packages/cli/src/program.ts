@@ -236,6 +236,7 @@ export function createProgram(io: CliIo, json: boolean, action: HandlerOf): Comm
     .option('--only <text>', 'only what has this text in its description')
     .option('--length <tokens>', 'tokens in a row of the cases that have rows')
     .option('--peer <python>', 'a Python with torch, transformers, peft and bitsandbytes to measure in turn with ours')
+    .option('--keep-activations', 'keep them in e2b-step instead of computing them again: faster, and larger')
     .addOption(new Option('--peer-dtype <dtype>', 'what it computes in, in e2b-step (default: bf16)').choices(['bf16', 'f32']))
     .option('--baseline <name>', "roof: the engine's own matrix products, and the share of them that a training step reaches", repeated)
     .option('--profile', 'where the time of a training step goes, kernel by kernel')

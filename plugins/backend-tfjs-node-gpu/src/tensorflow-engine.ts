@@ -100,8 +100,7 @@ export function createEngine(backend: NodeKernelBackend, modules: NativeModules)
     modules,
     account,
     constant,
-    compute: (kernel, inputs, integers, number) =>
-      compute(kernel, inputs, integers, number).map((raw) => backend.createOutputTensor(raw)),
+    compute: (kernel, inputs, integers, number) => compute(kernel, inputs, integers, number).map((raw) => backend.createOutputTensor(raw)),
     computeRaw(kernel, inputs, integers) {
       const [made] = compute(kernel, inputs, integers) as [RawTensor];
       count(rawBytes(made));

@@ -32,6 +32,8 @@ export interface BenchSetting {
   readonly baselines: readonly BaselineName[];
   /** Whether one run more is taken apart by kernel, where the case has it. */
   readonly profiled: boolean;
+  /** Whether a step that would compute activations again keeps them instead: faster, and larger. Python still computes them again. */
+  readonly keepActivations: boolean;
   /** What the peer computes in where the case leaves it open. */
   readonly peerDtype: 'bf16' | 'f32';
 }

@@ -7,12 +7,12 @@ import { measureTrainingRow } from './training-row.js';
 
 /**
  * One micro-batch and the update of the recipe of the published Gemma-4-E2B trajectory, which accumulates 16 of them: NF4, LoRA of rank 64
- * on attention and MLP, AdamW 8-bit, activation checkpointing, one row of `--length` tokens (512). Without `--model` the weights are random and made in memory. Python's are
- * always random, of the same geometry, and compute in `--peer-dtype`.
+ * on attention and MLP, AdamW 8-bit, activation checkpointing (not with `--keep-activations`), one row of `--length` tokens (512). Without
+ * `--model` the weights are random and made in memory. Python's are always random, of the same geometry, and compute in `--peer-dtype`.
  */
 async function run(setting: BenchSetting): Promise<BenchRow[]> {
-  const { length = 512, peerDtype } = setting;
-  const what = `one row of ${length} tokens, NF4, LoRA r=64, AdamW 8-bit, checkpointed activations`;
+  const { length = 512, peerDtype, keepActivations } = setting;
+  const what = `one row of ${length} tokens, NF4, LoRA r=64, AdamW 8-bit, ${keepActivations ? 'kept' : 'checkpointed'} activations`;
   if (!isWanted(setting, what)) return [];
   const parts = await openBenchParts(setting, { use: '@nlakit/quantizer-nf4', options: { doubleQuant: true } });
   let model: Model | undefined;
@@ -26,7 +26,7 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
       model,
       backend,
       quantizer,
-      recipe: { preset: 'seed', microBatch: 1, accumulate: 1, maxLength: length },
+      recipe: { preset: 'seed', microBatch: 1, accumulate: 1, maxLength: length, checkpointActivations: !keepActivations },
       peer: {
         script: 'e2b_step.py',
         settings: { geometry: geometry.text_config, dtype: peerDtype },

@@ -21,6 +21,7 @@ interface BenchOptions {
   readonly peerDtype?: 'bf16' | 'f32';
   readonly baseline?: readonly string[];
   readonly profile?: boolean;
+  readonly keepActivations?: boolean;
   readonly out?: string;
 }
 
@@ -37,6 +38,7 @@ export async function bench(context: CommandContext, options: BenchOptions, name
     peerDtype: options.peerDtype ?? 'bf16',
     baselines: (options.baseline ?? []).map(baselineOf),
     profiled: options.profile === true,
+    keepActivations: options.keepActivations === true,
     ...(length === undefined ? {} : { length }),
     ...(options.model === undefined ? {} : { model: options.model }),
     ...(options.only === undefined ? {} : { only: options.only }),

@@ -81,8 +81,11 @@ async function probeModule(folder: string): Promise<Probe> {
   let output: string;
   try {
     const script = join(packageRoot, 'native/probe.mjs');
-    output = (await promisify(execFile)(process.execPath, [script, join(folder, moduleFile)], { env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' } }))
-      .stdout;
+    output = (
+      await promisify(execFile)(process.execPath, [script, join(folder, moduleFile)], {
+        env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' },
+      })
+    ).stdout;
   } catch (error) {
     throw loadFailure(String((error as { readonly stderr?: string }).stderr ?? error));
   }

@@ -92,8 +92,7 @@ export function ownTfjsKernels(stockOf: (name: string) => KernelFunction): [stri
 }
 
 function elementwise(name: string): Attempt {
-  return ({ inputs: { a, b } }) =>
-    a?.dtype === 'float32' && b?.dtype === 'float32' ? currentEngine().compute(name, [a, b]) : undefined;
+  return ({ inputs: { a, b } }) => (a?.dtype === 'float32' && b?.dtype === 'float32' ? currentEngine().compute(name, [a, b]) : undefined);
 }
 
 /** Whether our kernels move values of this type. */
