@@ -14,12 +14,12 @@ const run = (name: string, inputs: Record<string, tf.Tensor>, attrs: object = {}
   return Array.isArray(result) ? result : [result];
 };
 
-/** Runs a kernel of one output, frees everything, and checks that nothing is left. */
+/** Runs a kernel for its first output, frees everything, and checks that nothing is left. */
 async function valuesOf(name: string, inputs: Record<string, tf.Tensor>, attrs: object = {}): Promise<Float32Array> {
   const before = tf.memory().numTensors;
-  const [output] = run(name, inputs, attrs);
-  const values = (await output!.data()) as Float32Array;
-  output!.dispose();
+  const outputs = run(name, inputs, attrs);
+  const values = (await outputs[0]!.data()) as Float32Array;
+  tf.dispose(outputs);
   expect(tf.memory().numTensors).toBe(before);
   tf.dispose(inputs);
   return values;
@@ -35,6 +35,16 @@ function worst(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
     scale = Math.max(scale, Math.abs(expected[index] ?? 0));
   }
   return error / scale;
+}
+
+/** `x yᵀ` in float64, x `[rows, inner]` and y `[columns, inner]`. */
+function productOf(x: ArrayLike<number>, y: ArrayLike<number>, [rows, columns, inner]: readonly [number, number, number]): Float64Array {
+  return Float64Array.from({ length: rows * columns }, (_, index) => {
+    const [row, column] = [Math.floor(index / columns), index % columns];
+    let sum = 0;
+    for (let at = 0; at < inner; at++) sum += x[row * inner + at]! * y[column * inner + at]!;
+    return sum;
+  });
 }
 
 const bits = new DataView(new ArrayBuffer(4));
@@ -158,21 +168,23 @@ describe.skipIf(noAdapterReason !== undefined)(titled('kernels against doubles')
     }
   });
 
-  it('NlaLoraUp, tiled and for few rows', async () => {
-    for (const [rows, out, rank] of [
-      [2, 70, 5],
-      [75, 70, 19],
-      [64, 128, 64],
+  it('NlaLora, tiled and for few rows', async () => {
+    for (const [rows, inn, out, rank] of [
+      [2, 9, 70, 5],
+      [75, 33, 70, 19],
+      [64, 64, 128, 64],
     ] as const) {
-      const [base, low, b] = [uniform(rows * out), uniform(rows * rank), uniform(out * rank)];
-      const expected = Float64Array.from({ length: rows * out }, (_, index) => {
-        const [row, column] = [Math.floor(index / out), index % out];
-        let sum = 0;
-        for (let at = 0; at < rank; at++) sum += low[row * rank + at]! * b[column * rank + at]!;
-        return base[index]! + 0.7 * sum;
-      });
-      const inputs = { base: tf.tensor2d(base, [rows, out]), low: tf.tensor2d(low, [rows, rank]), b: tf.tensor2d(b, [out, rank]) };
-      expect(worst(await valuesOf('NlaLoraUp', inputs, { scale: 0.7 }), expected)).toBeLessThan(2e-6);
+      const [x, base, a, b] = [uniform(rows * inn), uniform(rows * out), uniform(rank * inn), uniform(out * rank)];
+      const low = productOf(x, a, [rows, rank, inn]);
+      const term = productOf(low, b, [rows, out, rank]);
+      const inputs = {
+        x: tf.tensor2d(x, [rows, inn]),
+        base: tf.tensor2d(base, [rows, out]),
+        a: tf.tensor2d(a, [rank, inn]),
+        b: tf.tensor2d(b, [out, rank]),
+      };
+      const expected = term.map((value, index) => base[index]! + 0.7 * value);
+      expect(worst(await valuesOf('NlaLora', inputs, { scale: 0.7 }), expected)).toBeLessThan(5e-6);
     }
   });
 

@@ -2,7 +2,7 @@ import { getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-co
 import { kernelConfig } from './kernels/define-kernel.js';
 import type { WebgpuKernel } from './kernels/define-kernel.js';
 import { geglu, gegluGrad } from './kernels/geglu.js';
-import { loraUp } from './kernels/lora-up.js';
+import { lora } from './kernels/lora.js';
 import { nf4Linear, nf4LinearGrad, nf4Unpack } from './kernels/nf4.js';
 import { rmsNorm, rmsNormGrad } from './kernels/rms-norm.js';
 import { rope } from './kernels/rope.js';
@@ -26,7 +26,7 @@ const kernels: readonly WebgpuKernel[] = [
   softmaxGrad,
   softcapLogSumExp,
   softcapCrossEntropyGrad,
-  loraUp,
+  lora,
   nf4Unpack,
   nf4Linear,
   nf4LinearGrad,

@@ -55,7 +55,7 @@ const attempts: ReadonlyMap<string, Attempt> = new Map<string, Attempt>([
     ({ inputs: { x }, attrs: { numOrSizeSplits, axis } }) => {
       if (!isMoved(x)) return undefined;
       const [along] = util.parseAxisParam(axis as number, [...x.shape]) as [number];
-      const sizes = backend_util.prepareSplitSize(x as Tensor, numOrSizeSplits as number | number[], along);
+      const sizes = backend_util.prepareSplitSize(x, numOrSizeSplits as number | number[], along);
       return currentEngine().compute('SplitV', [x], [along, ...sizes]);
     },
   ],
@@ -63,7 +63,7 @@ const attempts: ReadonlyMap<string, Attempt> = new Map<string, Attempt>([
     'Slice',
     ({ inputs: { x }, attrs: { begin, size } }) => {
       if (!isMoved(x)) return undefined;
-      const [from, extents] = slice_util.parseSliceParams(x as Tensor, begin as number[], size as number[]) as [number[], number[]];
+      const [from, extents] = slice_util.parseSliceParams(x, begin as number[], size as number[]) as [number[], number[]];
       return currentEngine().compute('Slice', [x], [...from, ...extents]);
     },
   ],
