@@ -8,6 +8,7 @@ export * from './masked-softmax.js';
 export * from './causal-attention.js';
 export * from './geglu.js';
 export * from './linear.js';
+export * from './dropout.js';
 export * from './lora-linear.js';
 export * from './softcap-log-sum-exp.js';
 export * from './softcapped-logits.js';

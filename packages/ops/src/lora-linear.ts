@@ -1,13 +1,14 @@
-import { NlaError, type LoraPair, type RandomStream } from '@nlakit/core';
+import type { LoraPair, RandomStream } from '@nlakit/core';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { defineDomainKernel } from './domain-kernel.js';
+import { dropout } from './dropout.js';
 import { tf } from './tensorflow.js';
 
 /** Dropout on the input of the adapter's first matrix, as PEFT has it. */
 export interface LoraDropout {
   /** Probability that an element is dropped, in [0, 1); the others are divided by `1 - rate`. */
   readonly rate: number;
-  /** One uniform number is drawn per element of the input. */
+  /** Two whole numbers are drawn for each input. */
   readonly random: RandomStream;
 }
 
@@ -61,27 +62,12 @@ const loraKernel = defineDomainKernel<LoraInputs, { scale: number }>({
  *
  * Throws `E_DROPOUT_RATE`.
  */
-export function loraLinear(x: Tensor, base: Tensor, pair: LoraPair, scale: number, dropout?: LoraDropout): Tensor {
+export function loraLinear(x: Tensor, base: Tensor, pair: LoraPair, scale: number, drop?: LoraDropout): Tensor {
   return tf.tidy(() => {
-    const input = dropout === undefined || dropout.rate === 0 ? x : tf.mul(x, dropoutMask(x.shape, dropout));
+    const input = drop === undefined ? x : dropout(x, drop.rate, drop.random);
     if (base.rank === 2) return loraKernel.run({ x: input as Tensor2D, base: base as Tensor2D, ...pair }, { scale });
     const [[out], [, inn]] = [pair.b.shape, pair.a.shape];
     const rows = { x: tf.reshape<tf.Rank.R2>(input, [-1, inn]), base: tf.reshape<tf.Rank.R2>(base, [-1, out]) };
     return tf.reshape(loraKernel.run({ ...rows, ...pair }, { scale }), base.shape);
   });
-}
-
-function dropoutMask(shape: readonly number[], { rate, random }: LoraDropout): Tensor {
-  if (!(rate >= 0 && rate < 1)) {
-    throw new NlaError('E_DROPOUT_RATE', {
-      message: 'A dropout rate is a probability below 1.',
-      found: String(rate),
-      expected: '0 <= rate < 1',
-      kind: 'input',
-    });
-  }
-  const kept = 1 / (1 - rate);
-  const mask = new Float32Array(shape.reduce((product, size) => product * size, 1));
-  for (let index = 0; index < mask.length; index++) mask[index] = random.uniform() < rate ? 0 : kept;
-  return tf.tensor(mask, [...shape]);
 }

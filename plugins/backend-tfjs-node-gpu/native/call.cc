@@ -38,9 +38,8 @@ void* Call::Make(TF_DataType dtype, const Shape& shape) {
   return data;
 }
 
-void Call::Share(size_t index, const Shape& shape) {
-  Require(CountOf(shape) == Input(index).count(), "a shape holds another number of elements than the tensor");
-  outputs_.push_back({tensors_.Reshaped(ids_.at(index), shape), Input(index).dtype, shape});
+void Call::Share(size_t index, const Shape& shape, size_t start) {
+  outputs_.push_back({tensors_.Sharing(ids_.at(index), shape, start), Input(index).dtype, shape});
 }
 
 }  // namespace nlakit

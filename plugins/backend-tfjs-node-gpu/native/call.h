@@ -34,8 +34,8 @@ class Call {
 
   float* MakeFloats(const Shape& shape) { return static_cast<float*>(Make(TF_FLOAT, shape)); }
   void* Make(TF_DataType dtype, const Shape& shape);
-  // An output that has the values of an input.
-  void Share(size_t index, const Shape& shape);
+  // An output that has the values of an input, from that byte on.
+  void Share(size_t index, const Shape& shape, size_t start = 0);
 
   // What was made, which the caller now owns.
   const std::vector<Output>& HandOut();

@@ -92,6 +92,13 @@ void ComputeNormRopeGrad(Call& call) {
   NormRopeGrad(call.Floats(0), call.Floats(1), tables, dy, call.MakeFloats(shape), shape[0], shape[1] / width, width, call.number());
 }
 
+// x; integers: limit, low, high, the bits of unsigned numbers
+void ComputeDropout(Call& call) {
+  const auto bits = [&](size_t index) { return static_cast<uint32_t>(call.integer(index)); };
+  const Tensor& x = call.Input(0);
+  Dropout(call.Floats(0), call.MakeFloats(x.shape), x.count(), {bits(0), bits(1), bits(2), call.number()});
+}
+
 // gate, up
 void ComputeGeglu(Call& call) {
   const Tensor& gate = call.Input(0);
@@ -270,6 +277,7 @@ const std::vector<Kernel>& Kernels() {
       {"NlaRope", ComputeRope},
       {"NlaNormRope", ComputeNormRope},
       {"NlaNormRopeGrad", ComputeNormRopeGrad},
+      {"NlaDropout", ComputeDropout},
       {"NlaGeglu", ComputeGeglu},
       {"NlaGegluGrad", ComputeGegluGrad},
       {"NlaMaskedSoftmax", ComputeMaskedSoftmax},

@@ -29,6 +29,13 @@ void NormRope(const float* x, const float* weight, const RopeTables& tables, flo
 void NormRopeGrad(const float* x, const float* weight, const RopeTables& tables, const float* dy, float* dx, size_t rows, size_t heads,
                   size_t width, float epsilon);
 
+// y = 0 where the hash of the place is below `limit`, else factor * x; `low` and `high` seed the hash.
+struct Dropping {
+  uint32_t limit, low, high;
+  float factor;
+};
+void Dropout(const float* x, float* y, size_t count, const Dropping& dropping);
+
 void Geglu(const float* gate, const float* up, float* y, size_t count);
 void GegluGrad(const float* gate, const float* up, const float* dy, float* d_gate, float* d_up, size_t count);
 

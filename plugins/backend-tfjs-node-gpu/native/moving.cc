@@ -9,6 +9,9 @@ namespace nlakit {
 namespace {
 
 constexpr size_t kGrain = 65536;
+// From so many bytes on a slice shares the memory of what it is of; less is not worth that all of that stays.
+constexpr size_t kShared = size_t{1} << 20;
+constexpr size_t kAlignment = 64;
 
 // Values are moved four bytes at a time, whatever they mean.
 const uint32_t* Words(const Call& call, size_t index) {
@@ -67,7 +70,11 @@ Shape StridesOf(const Shape& shape) {
 
 }  // namespace
 
-void ComputeReshape(Call& call) { call.Share(0, call.integers(0)); }
+void ComputeReshape(Call& call) {
+  const Shape shape = call.integers(0);
+  Call::Require(CountOf(shape) == call.Input(0).count(), "a shape holds another number of elements than the tensor");
+  call.Share(0, shape);
+}
 
 void ComputeTranspose(Call& call) {
   const Tensor& x = call.Input(0);
@@ -156,9 +163,6 @@ void ComputeSlice(Call& call) {
     Call::Require(begin[axis] >= 0 && shape[axis] >= 0 && begin[axis] + shape[axis] <= x.shape[axis], "a slice lies inside the tensor");
     start += begin[axis] * strides[axis];
   }
-  const uint32_t* from = Words(call, 0) + start;
-  uint32_t* to = MakeWords(call, x.dtype, shape);
-  if (CountOf(shape) == 0) return;
   // The axes at the end that are taken whole, and the one before them, are one run.
   size_t outer = rank;
   size_t run = 1;
@@ -167,6 +171,12 @@ void ComputeSlice(Call& call) {
     run *= static_cast<size_t>(shape[outer]);
     if (shape[outer] != x.shape[outer]) break;
   }
+  const uint32_t* from = Words(call, 0) + start;
+  const size_t bytes = static_cast<size_t>(CountOf(shape)) * sizeof(uint32_t), begins = static_cast<size_t>(start) * sizeof(uint32_t);
+  // A large run, as of an embedding table, stays where it is, if TensorFlow takes memory that begins there.
+  if (bytes >= kShared && bytes == run * sizeof(uint32_t) && begins % kAlignment == 0) return call.Share(0, shape, begins);
+  uint32_t* to = MakeWords(call, x.dtype, shape);
+  if (bytes == 0) return;
   const Shape extents(shape.begin(), shape.begin() + static_cast<std::ptrdiff_t>(outer));
   const Shape jumps(strides.begin(), strides.begin() + static_cast<std::ptrdiff_t>(outer));
   ParallelFor(static_cast<size_t>(CountOf(extents)), std::max<size_t>(1, kGrain / run), [&](size_t first, size_t last) {

@@ -151,6 +151,28 @@ void NormRopeGrad(const float* x, const float* weight, const RopeTables& tables,
   });
 }
 
+namespace {
+
+// The 32-bit hash "lowbias32" of C. Wellons (nullprogram.com/blog/2018/07/31).
+inline uint32_t Scrambled(uint32_t x) {
+  x = (x ^ x >> 16) * 0x7feb352du;
+  x = (x ^ x >> 15) * 0x846ca68bu;
+  return x ^ x >> 16;
+}
+
+}  // namespace
+
+void Dropout(const float* x, float* y, size_t count, const Dropping& dropping) {
+  const auto [limit, low, high, factor] = dropping;
+  ParallelFor(count, kGrain, [=](size_t begin, size_t end) {
+#pragma omp simd
+    for (size_t i = begin; i < end; i++) {
+      const uint32_t hash = Scrambled(Scrambled(static_cast<uint32_t>(i) + low) + high);
+      y[i] = x[i] * (hash < limit ? 0.0f : factor);
+    }
+  });
+}
+
 void Geglu(const float* gate, const float* up, float* y, size_t count) {
   ParallelFor(count, kGrain / 4, [=](size_t begin, size_t end) {
 #pragma omp simd

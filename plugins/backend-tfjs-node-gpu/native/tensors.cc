@@ -54,14 +54,15 @@ int32_t Tensors::New(TF_DataType dtype, const Shape& shape, void** data) {
   return Keep(TF_NewTensor(dtype, shape.data(), static_cast<int>(shape.size()), *data, bytes, give, nullptr));
 }
 
-int32_t Tensors::Reshaped(int32_t id, const Shape& shape) {
+int32_t Tensors::Sharing(int32_t id, const Shape& shape, size_t start) {
   TF_Tensor* values = TFE_TensorHandleResolve(Handle(id), status_);
   Check();
   const TF_DataType dtype = TF_TensorType(values);
+  const size_t bytes = static_cast<size_t>(CountOf(shape)) * TF_DataTypeSize(dtype);
   // TensorFlow has no C function for a tensor that shares values: one whose memory is another's, which it holds.
   const auto release = [](void*, size_t, void* owner) { TF_DeleteTensor(static_cast<TF_Tensor*>(owner)); };
-  return Keep(TF_NewTensor(dtype, shape.data(), static_cast<int>(shape.size()), TF_TensorData(values), TF_TensorByteSize(values), release,
-                           values));
+  char* const data = static_cast<char*>(TF_TensorData(values)) + start;
+  return Keep(TF_NewTensor(dtype, shape.data(), static_cast<int>(shape.size()), data, bytes, release, values));
 }
 
 void Tensors::Delete(int32_t id) {

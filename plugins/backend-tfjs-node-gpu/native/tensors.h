@@ -40,8 +40,8 @@ class Tensors {
   Tensor At(int32_t id);
   // A new tensor in memory of ours, which returns there when TensorFlow lets go of it; its values are not set.
   int32_t New(TF_DataType dtype, const Shape& shape, void** data);
-  // A new tensor of another shape that shares the values of `id`.
-  int32_t Reshaped(int32_t id, const Shape& shape);
+  // A new tensor of another shape that shares the values of `id`, from the byte `start` on.
+  int32_t Sharing(int32_t id, const Shape& shape, size_t start = 0);
   void Delete(int32_t id);
 
  private:

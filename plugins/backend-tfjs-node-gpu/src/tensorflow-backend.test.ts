@@ -103,6 +103,22 @@ describe.skipIf(reason !== undefined)(`the TensorFlow backend${reason === undefi
     }
   });
 
+  it('lets a large slice and a reshaped tensor share memory that outlives what they are of', async () => {
+    await createTensorflowBackend();
+    const rows = values(4096 * 128, 0.7);
+    const table = tf.tensor2d(rows, [4096, 128]);
+    const slice = tf.slice(table, [1000, 0], [2500, 128]);
+    const odd = tf.slice(table, [0, 1], [4096, 127]);
+    const flat = tf.reshape(table, [-1]);
+    table.dispose();
+    // Memory that was given back would be taken by one of these.
+    const others = Array.from({ length: 4 }, () => tf.add(tf.zeros([4096, 128]), 7));
+    expect(slice.dataSync<'float32'>()).toEqual(rows.slice(1000 * 128, 3500 * 128));
+    expect(flat.dataSync<'float32'>()).toEqual(rows);
+    expect(odd.dataSync<'float32'>().slice(0, 254)).toEqual(Float32Array.of(...rows.slice(1, 128), ...rows.slice(129, 256)));
+    tf.dispose([slice, odd, flat, others]);
+  });
+
   it('notices a broken kernel', async () => {
     const backend = await createTensorflowBackend();
     expect((await backend.selfTest()).ok).toBe(true);

@@ -1,5 +1,7 @@
+import type { RandomStream } from '@nlakit/core';
 import type { Rank, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { causalAttention } from '../causal-attention.js';
+import { dropout } from '../dropout.js';
 import { embeddingRows } from '../embedding-rows.js';
 import { geglu } from '../geglu.js';
 import { linear } from '../linear.js';
@@ -16,6 +18,7 @@ import { checkOperation, validityOf } from './check-operation.js';
 import {
   attentionReference,
   crossEntropyReference,
+  dropoutReference,
   elementwise,
   geluExact,
   geluTanh,
@@ -309,6 +312,30 @@ export function describeDomainKernels(runner: TestRunner, backendName: string | 
       expect(largestError(await gradient.data(), [0, 0, 0.5, 1, 1])).toBeLessThan(1e-6);
       tf.dispose([gate, up, result, gradient]);
     });
+
+    for (const { rate, shape, seed } of [
+      { rate: 0.05, shape: [7, 33], seed: [1, 2] },
+      { rate: 0.5, shape: [1, 5], seed: [4294967295, 2147483648] },
+      { rate: 0.9, shape: [3, 4, 17], seed: [3735928559, 305419896] },
+    ] as const) {
+      test(`dropout of ${rate}, [${shape.join()}]`, () => {
+        const stream = (): RandomStream => {
+          const numbers = [...seed];
+          return { integer: () => numbers.shift() ?? 0 } as unknown as RandomStream;
+        };
+        return checkOperation<'x'>(runner, {
+          inputs: { x: someValues(63, shape) },
+          compute: ({ x }) => dropout(x, rate, stream()),
+          reference: ({ x }) => dropoutReference(x, rate, seed),
+          mistakes: {
+            'not divided by what stays': ({ x }) => elementwise(dropoutReference(x, rate, seed), (value) => value * (1 - rate)),
+            ...(shape.length === 2 && shape[0] === 1
+              ? {}
+              : { 'another seed': ({ x }) => dropoutReference(x, rate, [seed[0] + 1, seed[1]]) }),
+          },
+        });
+      });
+    }
 
     test('linear and loraLinear', () =>
       checkOperation(runner, {

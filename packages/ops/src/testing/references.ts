@@ -161,3 +161,18 @@ export function rowsReference(table: Values, ids: ArrayLike<number>, shape: read
   const width = table.shape[1] ?? 1;
   return valuesOf([sizeOf(shape), width], (index) => at(table, ids[Math.floor(index / width)] ?? -1, index % width));
 }
+
+/** `dropout` for the two numbers that it draws, in whole numbers of any size. */
+export function dropoutReference(x: Values, rate: number, [low, high]: readonly [number, number]): Values {
+  const bits = (1n << 32n) - 1n;
+  const scrambled = (value: bigint): bigint => {
+    let hash = value & bits;
+    hash = ((hash ^ (hash >> 16n)) * 0x7feb352dn) & bits;
+    hash = ((hash ^ (hash >> 15n)) * 0x846ca68bn) & bits;
+    return hash ^ (hash >> 16n);
+  };
+  return valuesOf(x.shape, (index) => {
+    const hash = scrambled(scrambled(BigInt(index) + BigInt(low)) + BigInt(high));
+    return Number(hash) / 2 ** 32 < rate ? 0 : (x.data[index] ?? NaN) / (1 - rate);
+  });
+}

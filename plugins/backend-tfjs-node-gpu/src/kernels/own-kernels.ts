@@ -40,6 +40,12 @@ export const ownKernels: ReadonlyMap<string, KernelFunction> = new Map<string, K
     inputs: [x, weight, cos, sin, dy],
     number: numberOf(attrs, 'epsilon'),
   })),
+  kernel('NlaDropout', ({ x }, attrs) => {
+    const rate = numberOf(attrs, 'rate');
+    // Dropped is what hashes below rate * 2^32; the native module takes 32 bits with a sign.
+    const limit = Math.min(2 ** 32 - 1, Math.ceil(rate * 2 ** 32)) | 0;
+    return { inputs: [x], integers: [limit, numberOf(attrs, 'low'), numberOf(attrs, 'high')], number: 1 / (1 - rate) };
+  }),
   kernel('NlaGeglu', ({ gate, up }) => ({ inputs: [gate, up] })),
   kernel('NlaGegluGrad', ({ gate, up, dy }) => ({ inputs: [gate, up, dy] })),
   kernel('NlaMaskedSoftmax', ({ scores, valid }, attrs) => ({ inputs: [scores, valid], integers: visible(attrs) })),

@@ -1,0 +1,55 @@
+import { NlaError, type RandomStream } from '@nlakit/core';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { defineDomainKernel, type DomainKernel } from './domain-kernel.js';
+import { tf } from './tensorflow.js';
+
+/** `low` and `high`: 32 bits each, as signed whole numbers. */
+type DropoutAttributes = { rate: number; low: number; high: number };
+
+const dropoutKernel: DomainKernel<{ x: Tensor }, DropoutAttributes> = defineDomainKernel({
+  name: 'NlaDropout',
+  compose({ inputs: { x }, attrs: { rate, low, high } }) {
+    const limit = rate * 2 ** 32;
+    const kept = 1 / (1 - rate);
+    const mask = new Float32Array(x.size);
+    for (let index = 0; index < mask.length; index++) {
+      mask[index] = scrambled((scrambled((index + low) | 0) + high) | 0) >>> 0 < limit ? 0 : kept;
+    }
+    return tf.mul(x, tf.tensor(mask, x.shape));
+  },
+  gradient: {
+    saves: [],
+    // The mask is a function of the seed and is made again, so that no gradient keeps one.
+    of: ({ dy: [dy], attrs }) => ({ x: () => dropoutKernel.run({ x: dy as Tensor }, attrs) }),
+  },
+});
+
+/**
+ * Dropout: element `i` becomes 0 with probability `rate` and is divided by `1 - rate` otherwise. Which ones is a hash of `i` and of 64
+ * random bits, the only numbers that are drawn, so every engine drops the same. Differentiable in `x`.
+ *
+ * @returns a new tensor of the shape of `x`; `x` itself at rate 0
+ *
+ * Throws `E_DROPOUT_RATE`.
+ */
+export function dropout<X extends Tensor>(x: X, rate: number, random: RandomStream): X {
+  if (!(rate >= 0 && rate < 1)) {
+    throw new NlaError('E_DROPOUT_RATE', {
+      message: 'A dropout rate is a probability below 1.',
+      found: String(rate),
+      expected: '0 <= rate < 1',
+      kind: 'input',
+    });
+  }
+  if (rate === 0) return x;
+  const [low, high] = [random.integer(2 ** 32) | 0, random.integer(2 ** 32) | 0];
+  return dropoutKernel.run<X>({ x }, { rate, low, high });
+}
+
+/** The 32-bit hash "lowbias32" of C. Wellons (nullprogram.com/blog/2018/07/31), signed. */
+function scrambled(value: number): number {
+  let x = value;
+  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+  x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
+  return x ^ (x >>> 16);
+}
