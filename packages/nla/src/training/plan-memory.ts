@@ -23,8 +23,8 @@ const headValues = 2 ** 24;
 
 /** What a block keeps of each linear for its backward pass, in copies of the linear's input and output. */
 const copies = {
-  /** The input; with dropout also the mask and the masked input. */
-  inputs: { plain: 1, dropout: 3 },
+  /** The input; with dropout also what is left of it. */
+  inputs: { plain: 1, dropout: 2 },
   /** Product, adapted product, what norms, rotation and gating make of it, and the gradients passing through. Fitted, see below. */
   outputs: 4.7,
   /** Scores, probabilities and their gradient. */
