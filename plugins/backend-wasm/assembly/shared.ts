@@ -10,7 +10,11 @@ import { geglu, gegluGrad } from './elementwise';
 import { gemm, gemmIsDotProduct, tiledProduct } from './gemm';
 import { softcapCrossEntropyGrad, softcapLogSumExp } from './rows';
 
-/** Number of the task times 256, plus the next piece nobody has taken. One word, so that a piece is taken of the task that was read. */
+/**
+ * Number of the task times 256, plus how many pieces it has times 16, plus the next piece that nobody has taken. One word, so that a piece
+ * is taken of the task that was read: the number of pieces in a word of its own could already be that of the next task, and a thread that
+ * comes late would take a piece of it before it is posted, which is then computed twice and another one not waited for.
+ */
 const TICKET: usize = 0;
 /** Pieces done. */
 const DONE: usize = 64;
@@ -24,11 +28,10 @@ const STOP: usize = 136;
 const BROKEN: usize = 140;
 /** Pieces that helping threads have taken so far. */
 const HELPED: usize = 144;
-/** Pieces of the task, what they are ({@link Kind}), and how many rows, columns or elements one piece has; then the operands. */
-const PIECES: usize = 192;
-const KIND: usize = 196;
-const SIZE: usize = 200;
-const OPERANDS: usize = 204;
+/** What the pieces of the task are, and how many rows, columns or elements one piece has; then the operands. */
+const KIND: usize = 192;
+const SIZE: usize = 196;
+const OPERANDS: usize = 200;
 const CONTROL_BYTES: u32 = 320;
 
 /** What the pieces of a task are. */
@@ -219,9 +222,8 @@ function share(control: usize, kind: u32, length: u32, size: u32, scratch: usize
     if (pieces == 1) compute(control, 0, scratch);
     return;
   }
-  store<u32>(control + PIECES, pieces);
   atomic.store<u32>(control + DONE, 0);
-  atomic.store<u32>(control + TICKET, ((atomic.load<u32>(control + TICKET) >> 8) + 1) << 8);
+  atomic.store<u32>(control + TICKET, (((atomic.load<u32>(control + TICKET) >> 8) + 1) << 8) | (pieces << 4));
   if (atomic.load<u32>(control + SLEEPING) > 0) atomic.notify(control + TICKET, -1);
   while (take(control, scratch)) {}
   // Whoever holds the last pieces is at work; on a busy machine it may be without a processor, so this thread leaves it one.
@@ -240,9 +242,9 @@ function share(control: usize, kind: u32, length: u32, size: u32, scratch: usize
 function take(control: usize, scratch: usize): bool {
   while (true) {
     const ticket = atomic.load<u32>(control + TICKET);
-    const index = ticket & 255;
-    if (index >= load<u32>(control + PIECES)) return false;
-    // If the ticket is still the same the number of pieces belonged to it. A task that has a piece at work stays as it is.
+    const index = ticket & 15;
+    if (index >= (ticket >> 4 & 15)) return false;
+    // A task that has a piece at work stays as it is.
     if (atomic.cmpxchg<u32>(control + TICKET, ticket, ticket + 1) != ticket) continue;
     compute(control, index, scratch);
     atomic.add<u32>(control + DONE, 1);
@@ -280,6 +282,6 @@ export function abandon(control: usize): void {
 /** Ends the threads that {@link serve} this block. */
 export function dismiss(control: usize): void {
   atomic.store<i32>(control + STOP, 1);
-  atomic.or<u32>(control + TICKET, 255);
+  atomic.or<u32>(control + TICKET, 15);
   atomic.notify(control + TICKET, -1);
 }
