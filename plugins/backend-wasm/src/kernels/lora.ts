@@ -1,4 +1,3 @@
-import { util } from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { addressOf } from '../wasm-engine.js';
 import { input, outputs, requireShape, withHeap } from './define-kernel.js';
@@ -36,24 +35,24 @@ export const loraGrad: WasmKernel = {
     const low = input(call, 'NlaLoraGrad', 'low');
     const { x, a, b, rows, inn, rank, out } = operands(call, 'NlaLoraGrad', { dy, low });
     const scale = Number(attrs['scale']);
-    const { tensors, addresses } = outputs(engine, [
-      [rows, inn],
-      [rank, inn],
-      [out, rank],
-    ]);
     const [slope, narrow] = [matrix(addressOf(engine, dy), out), matrix(addressOf(engine, low), rank)];
-    withHeap(engine, rows * rank * 4, (address) => {
+    return withHeap(engine, rows * rank * 4, (address) => {
+      const { tensors, addresses } = outputs(engine, [
+        [rows, inn],
+        [rank, inn],
+        [out, rank],
+      ]);
       const dLow = matrix(address, rank);
       multiply(engine, slope, b, dLow, { m: rows, n: rank, k: out, alpha: scale });
       multiply(engine, dLow, a, matrix(addresses[0], inn), { m: rows, n: inn, k: rank });
       multiply(engine, transpose(dLow), x, matrix(addresses[1], inn), { m: rank, n: inn, k: rows });
+      multiply(engine, transpose(slope), narrow, matrix(addresses[2], rank), { m: out, n: rank, k: rows, alpha: scale });
+      return tensors;
     });
-    multiply(engine, transpose(slope), narrow, matrix(addresses[2], rank), { m: out, n: rank, k: rows, alpha: scale });
-    return tensors;
   },
 };
 
-/** The operands that both kernels have, and the sizes. Throws `E_KERNEL_SHAPE` if they or `others` do not fit together. */
+/** The operands that both kernels have, and the sizes. Throws `E_KERNEL_SHAPE` if they and those of `others` do not fit together. */
 function operands(call: WasmCall, kernel: string, others: { base: TensorInfo } | { dy: TensorInfo; low: TensorInfo }) {
   const x = input(call, kernel, 'x');
   const a = input(call, kernel, 'a');
@@ -61,15 +60,12 @@ function operands(call: WasmCall, kernel: string, others: { base: TensorInfo } |
   const [rows = 0, inn = 0] = x.shape;
   const [rank = 0] = a.shape;
   const [out = 0] = b.shape;
-  const is = (tensor: TensorInfo, ...shape: number[]): boolean => util.arraysEqual(tensor.shape, shape);
-  const fit = 'base' in others ? is(others.base, rows, out) : is(others.dy, rows, out) && is(others.low, rows, rank);
-  const shapes = Object.fromEntries(Object.entries({ x, a, b, ...others }).map(([name, { shape }]) => [name, shape]));
-  requireShape(
-    fit && is(x, rows, inn) && is(a, rank, inn) && is(b, out, rank),
-    kernel,
-    shapes,
-    'x [rows, in], a [rank, in], b [out, rank], base and dy [rows, out], low [rows, rank]',
-  );
+  const othersFit = 'base' in others ? is(others.base, rows, out) : is(others.dy, rows, out) && is(others.low, rows, rank);
+  if (!othersFit || !is(x, rows, inn) || !is(a, rank, inn) || !is(b, out, rank)) {
+    const shapes = Object.entries({ x, a, b, ...others }).map(([name, { shape }]) => [name, shape] as const);
+    const expected = 'x [rows, in], a [rank, in], b [out, rank], base and dy [rows, out], low [rows, rank]';
+    requireShape(false, kernel, Object.fromEntries(shapes), expected);
+  }
   const { engine } = call;
   return {
     x: matrix(addressOf(engine, x), inn),
@@ -80,6 +76,10 @@ function operands(call: WasmCall, kernel: string, others: { base: TensorInfo } |
     rank,
     out,
   };
+}
+
+function is({ shape }: TensorInfo, rows: number, columns: number): boolean {
+  return shape.length === 2 && shape[0] === rows && shape[1] === columns;
 }
 
 function matrix(address: number | undefined, row: number): Matrix {
