@@ -15,11 +15,11 @@ const B_FLOATS: u32 = 65536;
 /** Up to this many rows a transposed B is not worth packing. */
 const DOT_ROWS: u32 = 24;
 /** Up to this many rows a plain B is read in place. */
-const DIRECT_ROWS: u32 = 16;
+const DIRECT_ROWS: u32 = 8;
 
-/** Bytes of scratch that {@link gemm} needs: packed B, packed A, and one 4x8 tile. */
+/** Bytes of scratch that {@link gemm} needs: packed B, up to 16 packed rows of A, and one 4x8 tile. */
 export function gemmScratchBytes(): u32 {
-  return B_FLOATS * 4 + 4 * K_BLOCK * 4 + 4 * 8 * 4;
+  return B_FLOATS * 4 + 16 * K_BLOCK * 4 + 4 * 8 * 4;
 }
 
 /**
@@ -172,6 +172,22 @@ function transpose4(from: usize, stride: usize, to: usize, toStride: usize): voi
   v128.store(to + toStride, v128.shuffle<i64>(l01, l23, 1, 3));
   v128.store(to + toStride * 2, v128.shuffle<i64>(h01, h23, 0, 2));
   v128.store(to + toStride * 3, v128.shuffle<i64>(h01, h23, 1, 3));
+}
+
+/**
+ * Packs 16 rows of a transposed A, `k` long, into four times rows of 4 floats: a whole line of the cache at once. Lines that lie a power of
+ * two apart drive each other out, and 4 floats at a time each would be fetched four times.
+ */
+function packTransposedA(a: usize, lda: usize, to: usize, k: u32): void {
+  const panel: usize = <usize>k * 16;
+  for (let i: u32 = 0; i < k; i++) {
+    v128.store(to, v128.load(a));
+    v128.store(to + panel, v128.load(a, 16));
+    v128.store(to + panel * 2, v128.load(a, 32));
+    v128.store(to + panel * 3, v128.load(a, 48));
+    a += lda;
+    to += 16;
+  }
 }
 
 /** Packs `rows` (1 to 4) rows of op(A), `k` long, into rows of 4 floats. */
@@ -342,7 +358,7 @@ export function tiledProduct(
 ): void {
   const aRow: usize = <usize>lda << 2, bRow: usize = <usize>ldb << 2, cRow: usize = <usize>ldc << 2;
   const packedA: usize = scratch + B_FLOATS * 4;
-  const edge: usize = packedA + 4 * K_BLOCK * 4;
+  const edge: usize = packedA + 16 * K_BLOCK * 4;
   const direct = !tb && m <= DIRECT_ROWS;
   // Equal blocks of k, so that no short one is left over.
   const blocks = (k + K_BLOCK - 1) / K_BLOCK;
@@ -372,9 +388,14 @@ export function tiledProduct(
           aStep = 4;
         }
         // A single row is read in place, and so is a transposed A that only one panel will meet.
-        if (!(rows == 1 && !ta) && !(ta && nc <= 8)) {
-          packA(ai, aRow, ta, packedA, rows, kc);
-          ai = packedA;
+        if (ta ? nc > 8 : rows > 1) {
+          if (ta && i < (m & ~15)) {
+            if ((i & 15) == 0) packTransposedA(ai, aRow, packedA, kc);
+            ai = packedA + <usize>(i & 15) * kc * 4;
+          } else {
+            packA(ai, aRow, ta, packedA, rows, kc);
+            ai = packedA;
+          }
           aStep = 16;
         }
         let ci: usize = c + <usize>i * cRow + j0 * 4;
