@@ -18,20 +18,6 @@ export function accumulate(x: usize, out: usize, n: u32): void {
   for (; n > 0; n--, x += 4, out += 4) store<f32>(out, load<f32>(out) + load<f32>(x));
 }
 
-/** out *= factor. */
-export function scale(out: usize, factor: f32, n: u32): void {
-  const all = f32x4.splat(factor);
-  for (; n >= 4; n -= 4, out += 16) v128.store(out, f32x4.mul(v128.load(out), all));
-  for (; n > 0; n--, out += 4) store<f32>(out, load<f32>(out) * factor);
-}
-
-/** out = base + factor * out. */
-export function scaleOnto(base: usize, factor: f32, out: usize, n: u32): void {
-  const all = f32x4.splat(factor);
-  for (; n >= 4; n -= 4, base += 16, out += 16) v128.store(out, madd(v128.load(out), all, v128.load(base)));
-  if (n > 0) storePart(out, madd(loadPart(out, n), all, loadPart(base, n)), n);
-}
-
 /**
  * e^(-2u) with u = sqrt(2/pi) (g + 0.044715 g^3), so that gelu_tanh(g) = g / (1 + it). |g| above 12 changes nothing in f32 and would
  * overflow the derivative, so g is held within it.

@@ -131,6 +131,91 @@ export function rope(x: usize, cos: usize, sin: usize, out: usize, batch: u32, t
 }
 
 /**
+ * The rows of x [batch, positions, heads, 2 half] normed as by {@link rmsNorm} and turned as by {@link rope}, and the same back: from
+ * the gradient dy of the result to that of x.
+ */
+export function normRope(
+  x: usize, weight: usize, cos: usize, sin: usize, out: usize, batch: u32, tables: u32, positions: u32, heads: u32, half: u32, epsilon: f32,
+): void {
+  const width = half * 2;
+  const end: usize = (half & ~3) << 2;
+  const rest = half & 3;
+  const halfBytes: usize = <usize>half * 4;
+  for (let b: u32 = 0; b < batch; b++) {
+    for (let t: u32 = 0; t < positions; t++) {
+      const at: usize = <usize>((tables > 1 ? b * positions : 0) + t) * halfBytes;
+      const c = cos + at, s = sin + at;
+      for (let h: u32 = 0; h < heads; h++) {
+        const r = f32x4.splat(inverseRoot(x, (width & ~3) << 2, width & 3, width, epsilon));
+        for (let i: usize = 0; i < end; i += 16) {
+          const p = f32x4.mul(f32x4.mul(v128.load(x + i), r), v128.load(weight + i));
+          const q = f32x4.mul(f32x4.mul(v128.load(x + halfBytes + i), r), v128.load(weight + halfBytes + i));
+          const cs = v128.load(c + i), sn = v128.load(s + i);
+          v128.store(out + i, f32x4.sub(f32x4.mul(p, cs), f32x4.mul(q, sn)));
+          v128.store(out + halfBytes + i, madd(q, cs, f32x4.mul(p, sn)));
+        }
+        if (rest) {
+          const p = f32x4.mul(f32x4.mul(loadPart(x + end, rest), r), loadPart(weight + end, rest));
+          const q = f32x4.mul(f32x4.mul(loadPart(x + halfBytes + end, rest), r), loadPart(weight + halfBytes + end, rest));
+          const cs = loadPart(c + end, rest), sn = loadPart(s + end, rest);
+          storePart(out + end, f32x4.sub(f32x4.mul(p, cs), f32x4.mul(q, sn)), rest);
+          storePart(out + halfBytes + end, madd(q, cs, f32x4.mul(p, sn)), rest);
+        }
+        x += halfBytes * 2;
+        out += halfBytes * 2;
+      }
+    }
+  }
+}
+
+export function normRopeGrad(
+  x: usize, weight: usize, cos: usize, sin: usize, dy: usize, out: usize,
+  batch: u32, tables: u32, positions: u32, heads: u32, half: u32, epsilon: f32,
+): void {
+  const width = half * 2;
+  const end: usize = (half & ~3) << 2;
+  const rest = half & 3;
+  const halfBytes: usize = <usize>half * 4;
+  for (let b: u32 = 0; b < batch; b++) {
+    for (let t: u32 = 0; t < positions; t++) {
+      const at: usize = <usize>((tables > 1 ? b * positions : 0) + t) * halfBytes;
+      const c = cos + at, s = sin + at;
+      for (let h: u32 = 0; h < heads; h++) {
+        const r = inverseRoot(x, (width & ~3) << 2, width & 3, width, epsilon);
+        // The gradient turned back and times the weight stands in `out` until its part along x is known.
+        let along = f32x4.splat(0);
+        for (let i: usize = 0; i < end; i += 16) {
+          const p = v128.load(dy + i), q = v128.load(dy + halfBytes + i), cs = v128.load(c + i), sn = v128.load(s + i);
+          const g = f32x4.mul(madd(p, cs, f32x4.mul(q, sn)), v128.load(weight + i));
+          const e = f32x4.mul(f32x4.sub(f32x4.mul(q, cs), f32x4.mul(p, sn)), v128.load(weight + halfBytes + i));
+          along = madd(g, v128.load(x + i), along);
+          along = madd(e, v128.load(x + halfBytes + i), along);
+          v128.store(out + i, g);
+          v128.store(out + halfBytes + i, e);
+        }
+        if (rest) {
+          const p = loadPart(dy + end, rest), q = loadPart(dy + halfBytes + end, rest), cs = loadPart(c + end, rest), sn = loadPart(s + end, rest);
+          const g = f32x4.mul(madd(p, cs, f32x4.mul(q, sn)), loadPart(weight + end, rest));
+          const e = f32x4.mul(f32x4.sub(f32x4.mul(q, cs), f32x4.mul(p, sn)), loadPart(weight + halfBytes + end, rest));
+          along = madd(g, loadPart(x + end, rest), along);
+          along = madd(e, loadPart(x + halfBytes + end, rest), along);
+          storePart(out + end, g, rest);
+          storePart(out + halfBytes + end, e, rest);
+        }
+        const scale = f32x4.splat(r);
+        const back = f32x4.splat((-r * r * r * sum4(along)) / <f32>width);
+        let i: usize = 0;
+        for (; i + 16 <= halfBytes * 2; i += 16) v128.store(out + i, madd(v128.load(x + i), back, f32x4.mul(v128.load(out + i), scale)));
+        if (width & 3) storePart(out + i, madd(loadPart(x + i, width & 3), back, f32x4.mul(loadPart(out + i, width & 3), scale)), width & 3);
+        x += halfBytes * 2;
+        dy += halfBytes * 2;
+        out += halfBytes * 2;
+      }
+    }
+  }
+}
+
+/**
  * Softmax of scores [batch, heads, queries, keys] over the keys a query may see: key s for the query of row t iff s <= t + offset,
  * s > t + offset - window unless window is 0, and valid [batch, keys] is 1 there. A row that sees no key becomes zeros.
  */
@@ -151,9 +236,8 @@ export function maskedSoftmax(scores: usize, valid: usize, out: usize, batch: u3
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function softmaxRow(scores: usize, valid: usize, out: usize, first: u32, last: u32, keys: u32): void {
+/** The softmax of one row over keys `first` to `last` that are valid, and zeros elsewhere. `out` may be `scores`. */
+export function softmaxRow(scores: usize, valid: usize, out: usize, first: u32, last: u32, keys: u32): void {
   const lowest = f32x4.splat(-Infinity);
   const one = f32x4.splat(1);
   const from: usize = <usize>first * 4;

@@ -5,11 +5,16 @@
  *
  * The control block, 4-byte words: what the threads agree on, then the posted task.
  */
+import { attentionParts, someAttention, someAttentionGrad } from './attention';
 import { geglu, gegluGrad } from './elementwise';
 import { gemm, gemmIsDotProduct, tiledProduct } from './gemm';
 import { softcapCrossEntropyGrad, softcapLogSumExp } from './rows';
 
-/** Number of the task times 256, plus the next piece nobody has taken. One word, so that a piece is taken of the task that was read. */
+/**
+ * Number of the task times 256, plus how many pieces it has times 16, plus the next piece that nobody has taken. One word, so that a piece
+ * is taken of the task that was read: the number of pieces in a word of its own could already be that of the next task, and a thread that
+ * comes late would take a piece of it before it is posted, which is then computed twice and another one not waited for.
+ */
 const TICKET: usize = 0;
 /** Pieces done. */
 const DONE: usize = 64;
@@ -23,12 +28,11 @@ const STOP: usize = 136;
 const BROKEN: usize = 140;
 /** Pieces that helping threads have taken so far. */
 const HELPED: usize = 144;
-/** Pieces of the task, what they are ({@link Kind}), and how many rows, columns or elements one piece has; then the operands. */
-const PIECES: usize = 192;
-const KIND: usize = 196;
-const SIZE: usize = 200;
-const OPERANDS: usize = 204;
-const CONTROL_BYTES: u32 = 256;
+/** What the pieces of the task are, and how many rows, columns or elements one piece has; then the operands. */
+const KIND: usize = 192;
+const SIZE: usize = 196;
+const OPERANDS: usize = 200;
+const CONTROL_BYTES: u32 = 320;
 
 /** What the pieces of a task are. */
 const PRODUCT_ROWS: u32 = 0;
@@ -37,6 +41,8 @@ const GEGLU: u32 = 2;
 const GEGLU_GRAD: u32 = 3;
 const LOG_SUM_EXP: u32 = 4;
 const CROSS_ENTROPY_GRAD: u32 = 5;
+const ATTENTION: u32 = 6;
+const ATTENTION_GRAD: u32 = 7;
 
 /** Least elements of a piece of anything but a product: each costs some nanoseconds. */
 const PIECE_ELEMENTS: u32 = 16384;
@@ -52,7 +58,8 @@ export function controlBytes(): u32 {
 
 /** {@link gemm}, with the help of the threads that {@link serve} `control`. */
 export function sharedGemm(
-  control: usize, a: usize, lda: u32, ta: bool, b: usize, ldb: u32, tb: bool, c: usize, ldc: u32, m: u32, n: u32, k: u32, scratch: usize,
+  control: usize, a: usize, lda: u32, ta: bool, b: usize, ldb: u32, tb: bool, c: usize, ldc: u32, m: u32, n: u32, k: u32,
+  alpha: f32, accumulate: bool, scratch: usize,
 ): void {
   const work = 2 * <f64>m * <f64>n * <f64>k;
   // Few rows are cut by columns: cut by rows each piece would pack all of B.
@@ -60,7 +67,7 @@ export function sharedGemm(
   const length = byRows ? m : n;
   const pieces = min<u32>(8, min<u32>(length / 32, <u32>(work / (WORTH / 2))));
   if (work < WORTH || pieces < 2) {
-    gemm(a, lda, ta, b, ldb, tb, c, ldc, m, n, k, scratch);
+    gemm(a, lda, ta, b, ldb, tb, c, ldc, m, n, k, alpha, accumulate, scratch);
     return;
   }
   operand(control, 0, a);
@@ -74,6 +81,8 @@ export function sharedGemm(
   operand(control, 8, m);
   operand(control, 9, n);
   operand(control, 10, k);
+  operand(control, 11, reinterpret<u32>(alpha));
+  operand(control, 12, accumulate ? 1 : 0);
   share(control, byRows ? PRODUCT_ROWS : PRODUCT_COLUMNS, length, ((length + pieces - 1) / pieces + 7) & ~7, scratch);
 }
 
@@ -122,6 +131,22 @@ export function sharedCrossEntropyGrad(
   share(control, CROSS_ENTROPY_GRAD, rows, pieceOf(rows, width), scratch);
 }
 
+/** {@link attention} on all threads; the operands have room for the scores of 8 pieces. */
+export function sharedAttention(control: usize, operands: usize, scratch: usize): void {
+  shareAttention(control, ATTENTION, operands, scratch);
+}
+
+/** {@link attentionGrad} on all threads. */
+export function sharedAttentionGrad(control: usize, operands: usize, scratch: usize): void {
+  shareAttention(control, ATTENTION_GRAD, operands, scratch);
+}
+
+function shareAttention(control: usize, kind: u32, operands: usize, scratch: usize): void {
+  const parts = attentionParts(operands);
+  operand(control, 0, operands);
+  share(control, kind, parts, (parts + 7) / 8, scratch);
+}
+
 /** Computes piece `index` of the posted task. */
 function compute(control: usize, index: u32, scratch: usize): void {
   const kind = load<u32>(control + KIND), size = load<u32>(control + SIZE);
@@ -131,15 +156,23 @@ function compute(control: usize, index: u32, scratch: usize): void {
     const lda = at(control, 1), ldb = at(control, 4), ldc = at(control, 7);
     const ta = at(control, 2) != 0, tb = at(control, 5) != 0;
     const m = at(control, 8), n = at(control, 9), k = at(control, 10);
+    const alpha = reinterpret<f32>(at(control, 11)), accumulate = at(control, 12) != 0;
     if (kind == PRODUCT_ROWS) {
       a += (<usize>start * (ta ? 1 : lda)) << 2;
       c += (<usize>start * ldc) << 2;
-      tiledProduct(a, lda, ta, b, ldb, tb, c, ldc, min<u32>(size, m - start), n, k, scratch);
+      tiledProduct(a, lda, ta, b, ldb, tb, c, ldc, min<u32>(size, m - start), n, k, alpha, accumulate, scratch);
     } else {
       b += (<usize>start * (tb ? ldb : 1)) << 2;
       c += <usize>start << 2;
-      gemm(a, lda, ta, b, ldb, tb, c, ldc, m, min<u32>(size, n - start), k, scratch);
+      gemm(a, lda, ta, b, ldb, tb, c, ldc, m, min<u32>(size, n - start), k, alpha, accumulate, scratch);
     }
+    return;
+  }
+  if (kind == ATTENTION || kind == ATTENTION_GRAD) {
+    const operands: usize = at(control, 0);
+    const end = min<u32>(attentionParts(operands), start + size);
+    if (kind == ATTENTION) someAttention(operands, start, end, index, scratch);
+    else someAttentionGrad(operands, start, end, index, scratch);
     return;
   }
   const from: usize = <usize>start << 2;
@@ -189,9 +222,8 @@ function share(control: usize, kind: u32, length: u32, size: u32, scratch: usize
     if (pieces == 1) compute(control, 0, scratch);
     return;
   }
-  store<u32>(control + PIECES, pieces);
   atomic.store<u32>(control + DONE, 0);
-  atomic.store<u32>(control + TICKET, ((atomic.load<u32>(control + TICKET) >> 8) + 1) << 8);
+  atomic.store<u32>(control + TICKET, (((atomic.load<u32>(control + TICKET) >> 8) + 1) << 8) | (pieces << 4));
   if (atomic.load<u32>(control + SLEEPING) > 0) atomic.notify(control + TICKET, -1);
   while (take(control, scratch)) {}
   // Whoever holds the last pieces is at work; on a busy machine it may be without a processor, so this thread leaves it one.
@@ -210,9 +242,9 @@ function share(control: usize, kind: u32, length: u32, size: u32, scratch: usize
 function take(control: usize, scratch: usize): bool {
   while (true) {
     const ticket = atomic.load<u32>(control + TICKET);
-    const index = ticket & 255;
-    if (index >= load<u32>(control + PIECES)) return false;
-    // If the ticket is still the same the number of pieces belonged to it. A task that has a piece at work stays as it is.
+    const index = ticket & 15;
+    if (index >= (ticket >> 4 & 15)) return false;
+    // A task that has a piece at work stays as it is.
     if (atomic.cmpxchg<u32>(control + TICKET, ticket, ticket + 1) != ticket) continue;
     compute(control, index, scratch);
     atomic.add<u32>(control + DONE, 1);
@@ -250,6 +282,6 @@ export function abandon(control: usize): void {
 /** Ends the threads that {@link serve} this block. */
 export function dismiss(control: usize): void {
   atomic.store<i32>(control + STOP, 1);
-  atomic.or<u32>(control + TICKET, 255);
+  atomic.or<u32>(control + TICKET, 15);
   atomic.notify(control + TICKET, -1);
 }

@@ -14,7 +14,7 @@ function onOneThread(a: tf.Tensor2D, b: tf.Tensor2D, transposeA: boolean, transp
   const out = tf.zeros([m, n]);
   const to = addressOf(engine, out);
   const [from, right] = [addressOf(engine, a), addressOf(engine, b)];
-  engine.kernels.gemm(from, a.shape[1], transposeA, right, b.shape[1], transposeB, to, n, m, n, k, engine.scratch);
+  engine.kernels.gemm(from, a.shape[1], transposeA, right, b.shape[1], transposeB, to, n, m, n, k, 1, false, engine.scratch);
   return out;
 }
 
@@ -54,7 +54,7 @@ describe('helping threads', () => {
   });
 
   // What one thread computes of slices, whose ends are no vector's end, is what all threads compute of the whole.
-  it('give the bits of one thread for gated units and the loss, too', async () => {
+  it('give the bits of one thread for attention, gated units and the loss, too', async () => {
     const compute = (): Float32Array[] => {
       tf.engine().startScope();
       const [rows, width] = [71, 1027];
@@ -69,7 +69,13 @@ describe('helping threads', () => {
         [tf.engine().runKernel<tf.Tensor | tf.Tensor[]>(name, inputs, attrs)].flat();
       const inputs = { gate: gate as tf.Tensor, up: up as tf.Tensor };
       const [lse] = run('NlaSoftcapLogSumExp', { logits: gate as tf.Tensor }, { softcap: 30 });
+      const heads: [number, number, number, number] = [2, rows, 3, 16];
+      const [q, k, v, slopes] = [7, 8, 9, 10].map((seed) => tf.tensor4d(values(2 * rows * 3 * 16, seed), heads));
+      const attended = { q: q as tf.Tensor, k: k as tf.Tensor, v: v as tf.Tensor, valid: tf.ones([2, rows]) };
+      const sight = { window: 20, offset: 0, scale: 0.1 };
       const results = [
+        ...run('NlaAttention', attended, sight),
+        ...run('NlaAttentionGrad', { ...attended, dy: slopes as tf.Tensor }, sight),
         ...run('NlaGeglu', inputs),
         ...run('NlaGegluGrad', { ...inputs, dy: dy as tf.Tensor }),
         lse as tf.Tensor,

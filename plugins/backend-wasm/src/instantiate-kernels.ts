@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { plainKernels, relaxedKernels } from './generated/kernels.js';
 import type { KernelExports } from './kernel-exports.js';
 import { withSharedMemory } from './shared-memory.js';
@@ -10,9 +11,26 @@ export type KernelBuild = 'plain' | 'relaxed';
 const encoded: Readonly<Record<KernelBuild, string>> = { plain: plainKernels, relaxed: relaxedKernels };
 const modules = new Map<string, WasmModule>();
 
-/** Whether this JavaScript engine accepts relaxed SIMD (V8 from Node 22 on; Node 20 does not). */
+/** Whether this JavaScript engine can run relaxed SIMD (V8 by itself from Node 22 on, see {@link acceptingRelaxedSimd} for Node 20). */
 export function supportsRelaxedSimd(): boolean {
-  return modules.has('relaxed') || modules.has('relaxed, shared') || webAssembly.validate(decode('relaxed'));
+  relaxed ??= acceptingRelaxedSimd(() => webAssembly.validate(decode('relaxed')));
+  return relaxed;
+}
+
+let relaxed: boolean | undefined;
+
+/**
+ * The V8 of Node 20 (11.3) has relaxed SIMD as it was switched on in the next release, but accepts it only under a flag. The flag is read
+ * when a module is compiled, not when it runs, so it is set for as long as that takes and no other module of the process ever sees it.
+ */
+function acceptingRelaxedSimd<Result>(compile: () => Result): Result {
+  if (!process.versions.v8.startsWith('11.3.')) return compile();
+  setFlagsFromString('--experimental-wasm-relaxed-simd');
+  try {
+    return compile();
+  } finally {
+    setFlagsFromString('--no-experimental-wasm-relaxed-simd');
+  }
 }
 
 /** The kernels of one build, computing in `memory`. They own no part of it. */
@@ -28,7 +46,8 @@ export function kernelModule(build: KernelBuild, { buffer }: WasmMemory): WasmMo
   let compiled = modules.get(key);
   if (compiled === undefined) {
     const bytes = decode(build);
-    compiled = new webAssembly.Module(shared ? withSharedMemory(bytes) : bytes);
+    const module = shared ? withSharedMemory(bytes) : bytes;
+    compiled = acceptingRelaxedSimd(() => new webAssembly.Module(module));
     modules.set(key, compiled);
   }
   return compiled;

@@ -14,6 +14,8 @@ export interface KernelExports {
       m: number,
       n: number,
       k: number,
+      alpha: number,
+      accumulate: boolean,
       scratch: number,
     ]
   ): void;
@@ -32,6 +34,8 @@ export interface KernelExports {
       m: number,
       n: number,
       k: number,
+      alpha: number,
+      accumulate: boolean,
       scratch: number,
     ]
   ): void;
@@ -56,6 +60,8 @@ export interface KernelExports {
       scratch: number,
     ]
   ): void;
+  sharedAttention(control: number, operands: number, scratch: number): void;
+  sharedAttentionGrad(control: number, operands: number, scratch: number): void;
   serve(control: number, scratch: number): void;
   helped(control: number): number;
   abandon(control: number): void;
@@ -63,8 +69,6 @@ export interface KernelExports {
   exp(x: number, out: number, n: number): void;
   tanh(x: number, out: number, n: number): void;
   accumulate(x: number, out: number, n: number): void;
-  scale(out: number, factor: number, n: number): void;
-  scaleOnto(base: number, factor: number, out: number, n: number): void;
   geglu(gate: number, up: number, out: number, n: number): void;
   gegluGrad(gate: number, up: number, dy: number, dgate: number, dup: number, n: number): void;
   rmsNorm(x: number, weight: number, out: number, rows: number, width: number, epsilon: number): void;
@@ -84,6 +88,40 @@ export interface KernelExports {
       inverse: boolean,
     ]
   ): void;
+  normRope(
+    ...call: [
+      x: number,
+      weight: number,
+      cos: number,
+      sin: number,
+      out: number,
+      batch: number,
+      tables: number,
+      positions: number,
+      heads: number,
+      half: number,
+      epsilon: number,
+    ]
+  ): void;
+  normRopeGrad(
+    ...call: [
+      x: number,
+      weight: number,
+      cos: number,
+      sin: number,
+      dy: number,
+      out: number,
+      batch: number,
+      tables: number,
+      positions: number,
+      heads: number,
+      half: number,
+      epsilon: number,
+    ]
+  ): void;
+  attentionScoresBytes(keys: number): number;
+  attention(operands: number, scratch: number): void;
+  attentionGrad(operands: number, scratch: number): void;
   maskedSoftmax(
     ...call: [
       scores: number,

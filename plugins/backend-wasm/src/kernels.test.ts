@@ -17,6 +17,8 @@ const run = (name: string, inputs: Inputs, attrs: object = {}): tf.Tensor[] => {
   return Array.isArray(result) ? result : [result];
 };
 
+const copies = (inputs: Inputs): Inputs => Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, tf.clone(tensor)]));
+
 /** Runs a kernel and compares with doubles: the largest error relative to 1 or the value, whichever is larger. */
 function compare(
   name: string,
@@ -139,6 +141,148 @@ describe.each([
         1e-6,
       );
       compare('NlaSoftmaxGrad', { y: tf.tensor4d(Float32Array.from(y), shape), dy: tf.tensor4d(dy, shape) }, {}, [dx], 1e-6);
+    }
+  });
+
+  // More queries than stand in memory together, cut off by causality, window and padding, in groups of heads.
+  test('attention and its gradients, and not those of a window one wider', () => {
+    for (let round = 0; round < 24; round++) {
+      const [batch, kvHeads, group, headDim] = [whole(1, 2), whole(1, 3), whole(1, 3), whole(1, 21)];
+      const heads = kvHeads * group;
+      const queries = round % 4 === 0 ? 1 : whole(1, 75);
+      const offset = round % 3 === 0 ? whole(1, 40) : 0;
+      const keys = queries + offset;
+      const window = round % 2 === 0 ? 0 : whole(1, 40);
+      const scale = round % 5 === 0 ? 1 : 0.3;
+      const qShape: [number, number, number, number] = [batch, queries, heads, headDim];
+      const kShape: [number, number, number, number] = [batch, keys, kvHeads, headDim];
+      const [q, k, v, dy] = [qShape, kShape, kShape, qShape].map((shape) => uniform(sizeOf(shape), 1.5)) as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      const valid = Float32Array.from({ length: batch * keys }, (_, index) => (index % keys < whole(0, 9) - 5 ? 0 : 1));
+      const truth = (seen: number) => {
+        const [y, dq, dk, dv] = [q, q, k, k].map(({ length }) => new Float64Array(length)) as [
+          Float64Array,
+          Float64Array,
+          Float64Array,
+          Float64Array,
+        ];
+        for (let b = 0; b < batch; b++) {
+          for (let h = 0; h < heads; h++) {
+            for (let t = 0; t < queries; t++) {
+              const at = ((b * queries + t) * heads + h) * headDim;
+              const keyAt = (s: number) => ((b * keys + s) * kvHeads + Math.floor(h / group)) * headDim;
+              const dot = (x: Float32Array, i: number, z: Float32Array, j: number) => {
+                let sum = 0;
+                for (let d = 0; d < headDim; d++) sum += (x[i + d] ?? NaN) * (z[j + d] ?? NaN);
+                return sum;
+              };
+              const list = Array.from({ length: keys }, (_, s) => s).filter(
+                (s) => s <= t + offset && (seen === 0 || s > t + offset - seen) && valid[b * keys + s] === 1,
+              );
+              const scores = list.map((s) => scale * dot(q, at, k, keyAt(s)));
+              const highest = Math.max(...scores);
+              const sum = scores.reduce((total, score) => total + Math.exp(score - highest), 0);
+              const p = scores.map((score) => Math.exp(score - highest) / sum);
+              const slopes = list.map((s) => dot(dy, at, v, keyAt(s)));
+              const mean = slopes.reduce((total, slope, index) => total + slope * (p[index] ?? NaN), 0);
+              list.forEach((s, index) => {
+                const [weight, from] = [p[index] ?? NaN, keyAt(s)];
+                const dScore = weight * ((slopes[index] ?? NaN) - mean) * scale;
+                for (let d = 0; d < headDim; d++) {
+                  y[at + d] = (y[at + d] ?? NaN) + weight * (v[from + d] ?? NaN);
+                  dq[at + d] = (dq[at + d] ?? NaN) + dScore * (k[from + d] ?? NaN);
+                  dk[from + d] = (dk[from + d] ?? NaN) + dScore * (q[at + d] ?? NaN);
+                  dv[from + d] = (dv[from + d] ?? NaN) + weight * (dy[at + d] ?? NaN);
+                }
+              });
+            }
+          }
+        }
+        return { y, gradients: [dq, dk, dv] };
+      };
+      const inputs = () => ({
+        q: tf.tensor4d(q, qShape),
+        k: tf.tensor4d(k, kShape),
+        v: tf.tensor4d(v, kShape),
+        valid: tf.tensor2d(valid, [batch, keys]),
+      });
+      const attrs = { window, offset, scale };
+      const { y, gradients } = truth(window);
+      compare('NlaAttention', inputs(), attrs, [y], 1e-5);
+      compare('NlaAttentionGrad', { ...inputs(), dy: tf.tensor4d(dy, qShape) }, attrs, gradients, 2e-5);
+      if (window === 0 || window >= keys || queries < 40) continue;
+      const wider = truth(window + 1);
+      expect(() => compare('NlaAttention', inputs(), attrs, [wider.y], 1e-4)).toThrow();
+      expect(() => compare('NlaAttentionGrad', { ...inputs(), dy: tf.tensor4d(dy, qShape) }, attrs, wider.gradients, 1e-4)).toThrow();
+    }
+  });
+
+  test('LoRA and its gradients', () => {
+    for (let round = 0; round < 30; round++) {
+      const [rows, inn, rank, out] = [whole(1, 60), whole(1, 40), whole(1, 20), whole(1, 40)];
+      const scale = whole(-3, 3) / 2;
+      const [x, base, a, b, dy] = [rows * inn, rows * out, rank * inn, out * rank, rows * out].map((count) => uniform(count)) as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      /** Sums over k of left(i, k) right(k, j). */
+      const product = (m: number, n: number, k: number, left: (i: number, k: number) => number, right: (k: number, j: number) => number) =>
+        Float64Array.from({ length: m * n }, (_, index) => {
+          let sum = 0;
+          for (let q = 0; q < k; q++) sum += left(Math.floor(index / n), q) * right(q, index % n);
+          return sum;
+        });
+      const of = (array: ArrayLike<number>, width: number) => (i: number, j: number) => array[i * width + j] ?? NaN;
+      const turned = (array: ArrayLike<number>, width: number) => (i: number, j: number) => array[j * width + i] ?? NaN;
+      const low = product(rows, rank, inn, of(x, inn), turned(a, inn));
+      const y = product(rows, out, rank, of(low, rank), turned(b, rank)).map((value, index) => (base[index] ?? NaN) + scale * value);
+      const dLow = product(rows, rank, out, of(dy, out), of(b, rank)).map((value) => value * scale);
+      const pair = () => ({ x: tf.tensor2d(x, [rows, inn]), a: tf.tensor2d(a, [rank, inn]), b: tf.tensor2d(b, [out, rank]) });
+      compare('NlaLora', { ...pair(), base: tf.tensor2d(base, [rows, out]) }, { scale }, [y, low], 1e-5);
+      compare(
+        'NlaLoraGrad',
+        { ...pair(), low: tf.tensor2d(Float32Array.from(low), [rows, rank]), dy: tf.tensor2d(dy, [rows, out]) },
+        { scale },
+        [
+          product(rows, inn, rank, of(dLow, rank), of(a, inn)),
+          product(rank, inn, rows, turned(dLow, rank), of(x, inn)),
+          product(out, rank, rows, turned(dy, out), of(low, rank)).map((value) => value * scale),
+        ],
+        2e-5,
+      );
+    }
+  });
+
+  test('norm and rope at once are those one after the other, forward and back', () => {
+    for (let round = 0; round < 40; round++) {
+      const [batch, positions, heads, half] = [whole(1, 3), whole(1, 6), whole(1, 4), whole(1, 19)];
+      const tables = round % 2 === 0 ? 1 : batch;
+      const shape = [batch, positions, heads, half * 2];
+      const angles = uniform(tables * positions * half, 3);
+      tf.tidy(() => {
+        const x = tf.tensor(uniform(sizeOf(shape), 2), [batch * positions, heads * half * 2]);
+        const dy = tf.tensor(uniform(sizeOf(shape)), shape);
+        const weight = tf.tensor1d(uniform(half * 2, 2));
+        const [cos, sin] = [Math.cos, Math.sin].map((f) => tf.tensor3d(angles.map(f), [tables, positions, half])) as [tf.Tensor, tf.Tensor];
+        const one = (name: string, inputs: Inputs, attrs: object): tf.Tensor => run(name, inputs, attrs)[0] as tf.Tensor;
+        const epsilon = 1e-3;
+        const turned = one(
+          'NlaRope',
+          { x: one('NlaRmsNorm', { x: tf.reshape(x, shape), weight }, { epsilon }), cos, sin },
+          { inverse: false },
+        );
+        const back = one('NlaRope', { x: dy, cos, sin }, { inverse: true });
+        const gradient = one('NlaRmsNormGrad', { x: tf.reshape(x, shape), weight, dy: back }, { epsilon });
+        compare('NlaNormRope', copies({ x, weight, cos, sin }), { epsilon }, [Float64Array.from(turned.dataSync())], 1e-6);
+        compare('NlaNormRopeGrad', copies({ x, weight, cos, sin, dy }), { epsilon }, [Float64Array.from(gradient.dataSync())], 2e-5);
+      });
     }
   });
 
@@ -418,6 +562,24 @@ describe.each([
       ['NlaGeglu', { gate: tf.zeros([4], 'int32'), up: tf.zeros([4]) }, {}, 'E_KERNEL_INPUT'],
       ['NlaMaskedSoftmax', { scores: tf.zeros([1, 1, 2, 3]), valid: tf.zeros([1, 2]) }, { window: 0, offset: 0 }, 'E_KERNEL_SHAPE'],
       ['NlaNf4Unpack', { codes: tf.zeros([4], 'int32'), absmax: tf.zeros([1]) }, { blockSize: 64, shape: [8, 8] }, 'E_KERNEL_SHAPE'],
+      [
+        'NlaAttention',
+        { q: tf.zeros([1, 2, 3, 4]), k: tf.zeros([1, 2, 2, 4]), v: tf.zeros([1, 2, 2, 4]), valid: tf.zeros([1, 2]) },
+        { window: 0, offset: 0, scale: 1 },
+        'E_KERNEL_SHAPE',
+      ],
+      [
+        'NlaLora',
+        { x: tf.zeros([2, 3]), base: tf.zeros([2, 4]), a: tf.zeros([1, 3]), b: tf.zeros([4, 2]) },
+        { scale: 1 },
+        'E_KERNEL_SHAPE',
+      ],
+      [
+        'NlaNormRope',
+        { x: tf.zeros([3, 8]), weight: tf.zeros([4]), cos: tf.zeros([1, 2, 2]), sin: tf.zeros([1, 2, 2]) },
+        { epsilon: 1 },
+        'E_KERNEL_SHAPE',
+      ],
       ['BatchMatMul', { a: tf.zeros([2, 3]), b: tf.zeros([2, 3]) }, { transposeA: false, transposeB: false }, 'E_KERNEL_SHAPE'],
     ];
     for (const [name, inputs, attrs, code] of wrong) {

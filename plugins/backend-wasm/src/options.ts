@@ -8,7 +8,7 @@ export const optionsSchema = z.strictObject({
   /** `auto`: the build with fused multiply-add where the JavaScript engine has it. `off`: the plain build, the same bits on every machine. */
   relaxedSimd: z.enum(['auto', 'off']).default('auto'),
   /**
-   * Threads that products, gated units and the loss run on, the main one included; the bits do not depend on it. More than one needs a
+   * Threads that products, attention, gated units and the loss run on, the main one included; the bits do not depend on it. More than one needs a
    * heap that threads can share, so the first backend of a process decides between one and more. It pays on idle processors only.
    */
   threads: z.number().int().min(1).max(16).default(1),

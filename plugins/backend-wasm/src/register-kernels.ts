@@ -1,4 +1,5 @@
 import { getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
+import { attention, attentionGrad } from './kernels/attention.js';
 import { batchMatMul } from './kernels/batch-mat-mul.js';
 import { kernelConfig } from './kernels/define-kernel.js';
 import type { WasmKernel } from './kernels/define-kernel.js';
@@ -6,8 +7,9 @@ import { concat } from './kernels/concat.js';
 import { gather } from './kernels/gather.js';
 import { geglu, gegluGrad } from './kernels/geglu.js';
 import { cast, identity } from './kernels/identity.js';
-import { loraUp, loraUpGrad } from './kernels/lora.js';
+import { lora, loraGrad } from './kernels/lora.js';
 import { nf4Unpack } from './kernels/nf4-unpack.js';
+import { normRope, normRopeGrad } from './kernels/norm-rope.js';
 import { rmsNorm, rmsNormAdd, rmsNormGrad } from './kernels/rms-norm.js';
 import { rope } from './kernels/rope.js';
 import { roundHalf } from './kernels/round-half.js';
@@ -43,8 +45,12 @@ const kernels: readonly WasmKernel[] = [
   softmaxGrad,
   softcapLogSumExp,
   softcapCrossEntropyGrad,
-  loraUp,
-  loraUpGrad,
+  lora,
+  loraGrad,
+  attention,
+  attentionGrad,
+  normRope,
+  normRopeGrad,
   nf4Unpack,
   roundHalf,
 ];

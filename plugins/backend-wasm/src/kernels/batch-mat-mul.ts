@@ -1,6 +1,6 @@
 import { broadcast_util } from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { addressOf, moduleOf } from '../wasm-engine.js';
+import { addressOf } from '../wasm-engine.js';
 import { output, requireShape, sizeOf } from './define-kernel.js';
 import type { WasmCall, WasmKernel } from './define-kernel.js';
 import { multiply } from './multiply.js';
@@ -33,24 +33,28 @@ function run(call: WasmCall): TensorInfo | TensorInfo[] {
   const out = output(engine, [...batch, m, n]);
   const size = sizeOf(out.tensor);
   if (size === 0) return out.tensor;
-  if (k === 0) {
-    moduleOf(engine.backend).HEAPU8.fill(0, out.address, out.address + size * 4);
-    return out.tensor;
-  }
   const startA = addressOf(engine, a);
   const startB = addressOf(engine, b);
   const count = size / (m * n);
+  const product = (left: number, right: number, to: number, rows: number): void =>
+    multiply(
+      engine,
+      { address: left, row: columnsA, transposed: transposeA },
+      { address: right, row: columnsB, transposed: transposeB },
+      { address: to, row: n },
+      { m: rows, n, k },
+    );
   const aOf = batchOffsets(batch, batchA, count);
   const bOf = batchOffsets(batch, batchB, count);
   if (!transposeA && isWhole(aOf) && bOf.every((value) => value === 0)) {
     // One right operand for all: a batch of left operands is one long matrix.
-    multiply(engine, startA, columnsA, false, startB, columnsB, transposeB, out.address, n, m * count, n, k);
+    product(startA, startB, out.address, m * count);
     return out.tensor;
   }
   for (let index = 0; index < count; index++) {
     const left = startA + (aOf[index] ?? 0) * m * k * 4;
     const right = startB + (bOf[index] ?? 0) * k * n * 4;
-    multiply(engine, left, columnsA, transposeA, right, columnsB, transposeB, out.address + index * m * n * 4, n, m, n, k);
+    product(left, right, out.address + index * m * n * 4, m);
   }
   return out.tensor;
 }

@@ -1,7 +1,7 @@
 import { util } from '@tensorflow/tfjs-core';
 import type { DataType, KernelConfig, NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import { NlaError } from '@nlakit/core';
-import { addressOf, findEngine } from '../wasm-engine.js';
+import { addressOf, findEngine, moduleOf } from '../wasm-engine.js';
 import type { WasmEngine } from '../wasm-engine.js';
 
 /** What a kernel of ours is called with. */
@@ -89,4 +89,35 @@ export function outputOf(
 ): { readonly tensor: TensorInfo; readonly address: number } {
   const tensor = engine.backend.makeOutput([...shape], dtype);
   return { tensor, address: addressOf(engine, tensor) };
+}
+
+/** New float32 tensors and their addresses. If the heap is full, none of them is left. */
+export function outputs(
+  engine: WasmEngine,
+  shapes: readonly (readonly number[])[],
+): { readonly tensors: TensorInfo[]; readonly addresses: number[] } {
+  const tensors: TensorInfo[] = [];
+  try {
+    for (const shape of shapes) tensors.push(output(engine, shape).tensor);
+  } catch (error) {
+    disposeAll(engine, tensors);
+    throw error;
+  }
+  return { tensors, addresses: tensors.map((tensor) => addressOf(engine, tensor)) };
+}
+
+/** Calls `body` with the address of `bytes` of the heap, which are free again afterwards. */
+export function withHeap<Result>(engine: WasmEngine, bytes: number, body: (address: number) => Result): Result {
+  const module = moduleOf(engine.backend);
+  const address = module._malloc(bytes);
+  try {
+    return body(address);
+  } finally {
+    module._free(address);
+  }
+}
+
+/** Frees tensors that no caller has seen. */
+export function disposeAll(engine: WasmEngine, tensors: readonly TensorInfo[]): void {
+  for (const { dataId } of tensors) engine.backend.disposeData(dataId);
 }

@@ -1,6 +1,6 @@
 import { util } from '@tensorflow/tfjs-core';
 import { addressOf } from '../wasm-engine.js';
-import { input, output, requireShape, sizeOf } from './define-kernel.js';
+import { input, output, outputs, requireShape, sizeOf } from './define-kernel.js';
 import type { WasmKernel } from './define-kernel.js';
 
 /** NlaGeglu: gelu_tanh(gate) * up, elementwise. */
@@ -34,22 +34,12 @@ export const gegluGrad: WasmKernel = {
       { gate: gate.shape, up: up.shape, dy: dy.shape },
       'equal shapes',
     );
-    const dgate = output(engine, gate.shape);
-    const dup = outputBeside(engine, dgate.tensor, gate.shape);
+    const { tensors, addresses } = outputs(engine, [gate.shape, gate.shape]);
+    const [dgate, dup] = addresses as [number, number];
     const [g, u, d] = [gate, up, dy].map((tensor) => addressOf(engine, tensor)) as [number, number, number];
     const { kernels, helpers, scratch } = engine;
-    if (helpers === undefined) kernels.gegluGrad(g, u, d, dgate.address, dup.address, sizeOf(gate));
-    else kernels.sharedGegluGrad(helpers.control, g, u, d, dgate.address, dup.address, sizeOf(gate), scratch);
-    return [dgate.tensor, dup.tensor];
+    if (helpers === undefined) kernels.gegluGrad(g, u, d, dgate, dup, sizeOf(gate));
+    else kernels.sharedGegluGrad(helpers.control, g, u, d, dgate, dup, sizeOf(gate), scratch);
+    return tensors;
   },
 };
-
-/** A second output. If the heap is full the first is freed, or it would be lost. */
-function outputBeside(...[engine, first, shape]: [Parameters<typeof output>[0], { dataId: object }, readonly number[]]) {
-  try {
-    return output(engine, shape);
-  } catch (error) {
-    engine.backend.disposeData(first.dataId);
-    throw error;
-  }
-}

@@ -1,84 +1,91 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { addressOf, moduleOf } from '../wasm-engine.js';
-import type { WasmEngine } from '../wasm-engine.js';
-import { input, output, requireShape } from './define-kernel.js';
+import { addressOf } from '../wasm-engine.js';
+import { input, outputs, requireShape, withHeap } from './define-kernel.js';
 import type { WasmCall, WasmKernel } from './define-kernel.js';
 import { multiply } from './multiply.js';
+import type { Matrix } from './multiply.js';
 
-/** NlaLoraUp: `base + scale * low bᵀ`, with base `[rows, out]`, low `[rows, rank]` and b `[out, rank]`. */
-export const loraUp: WasmKernel = {
-  name: 'NlaLoraUp',
+/**
+ * NlaLora: `[base + scale * low bᵀ, low]` with `low = x aᵀ`, from x `[rows, in]`, base `[rows, out]`, a `[rank, in]` and b `[out, rank]`.
+ */
+export const lora: WasmKernel = {
+  name: 'NlaLora',
   run: (call) => {
     const { engine, attrs } = call;
-    const base = input(call, 'NlaLoraUp', 'base');
-    const { low, b, rows, rank, width } = operands(call, 'NlaLoraUp', base, 'base');
-    const out = output(engine, [rows, width]);
-    product(engine, { a: low, b, transposeA: false, transposeB: true, out: out.address, m: rows, n: width, k: rank });
-    engine.kernels.scaleOnto(addressOf(engine, base), Number(attrs['scale']), out.address, rows * width);
-    return out.tensor;
+    const base = input(call, 'NlaLora', 'base');
+    const { x, a, b, rows, inn, rank, out } = operands(call, 'NlaLora', { base });
+    const { tensors, addresses } = outputs(engine, [
+      [rows, out],
+      [rows, rank],
+    ]);
+    const [result, low] = [matrix(addresses[0], out), matrix(addresses[1], rank)];
+    multiply(engine, x, transpose(a), low, { m: rows, n: rank, k: inn });
+    engine.kernels.copyRows(addressOf(engine, base), out * 4, result.address, out * 4, out * 4, rows);
+    multiply(engine, low, transpose(b), result, { m: rows, n: out, k: rank, alpha: Number(attrs['scale']), accumulate: true });
+    return tensors;
   },
 };
 
-/** NlaLoraUpGrad: the gradients `[dlow, db]` of NlaLoraUp from dy `[rows, out]`: `scale * dy b` and `scale * dyᵀ low`. */
-export const loraUpGrad: WasmKernel = {
-  name: 'NlaLoraUpGrad',
+/** NlaLoraGrad: the gradients `[dx, da, db]` of NlaLora from dy `[rows, out]`, without what goes through base. */
+export const loraGrad: WasmKernel = {
+  name: 'NlaLoraGrad',
   run: (call) => {
     const { engine, attrs } = call;
-    const dy = input(call, 'NlaLoraUpGrad', 'dy');
-    const { low, b, rows, rank, width } = operands(call, 'NlaLoraUpGrad', dy, 'dy');
+    const dy = input(call, 'NlaLoraGrad', 'dy');
+    const low = input(call, 'NlaLoraGrad', 'low');
+    const { x, a, b, rows, inn, rank, out } = operands(call, 'NlaLoraGrad', { dy, low });
     const scale = Number(attrs['scale']);
-    const dlow = output(engine, [rows, rank]);
-    let db;
-    try {
-      db = output(engine, [width, rank]);
-    } catch (error) {
-      // If the heap is full the first is freed, or it would be lost.
-      engine.backend.disposeData(dlow.tensor.dataId);
-      throw error;
-    }
-    product(engine, { a: dy, b, transposeA: false, transposeB: false, out: dlow.address, m: rows, n: rank, k: width });
-    product(engine, { a: dy, b: low, transposeA: true, transposeB: false, out: db.address, m: width, n: rank, k: rows });
-    engine.kernels.scale(dlow.address, scale, rows * rank);
-    engine.kernels.scale(db.address, scale, width * rank);
-    return [dlow.tensor, db.tensor];
+    const [slope, narrow] = [matrix(addressOf(engine, dy), out), matrix(addressOf(engine, low), rank)];
+    return withHeap(engine, rows * rank * 4, (address) => {
+      const { tensors, addresses } = outputs(engine, [
+        [rows, inn],
+        [rank, inn],
+        [out, rank],
+      ]);
+      const dLow = matrix(address, rank);
+      multiply(engine, slope, b, dLow, { m: rows, n: rank, k: out, alpha: scale });
+      multiply(engine, dLow, a, matrix(addresses[0], inn), { m: rows, n: inn, k: rank });
+      multiply(engine, transpose(dLow), x, matrix(addresses[1], inn), { m: rank, n: inn, k: rows });
+      multiply(engine, transpose(slope), narrow, matrix(addresses[2], rank), { m: out, n: rank, k: rows, alpha: scale });
+      return tensors;
+    });
   },
 };
 
-function operands(call: WasmCall, kernel: string, wide: TensorInfo, name: string) {
-  const low = input(call, kernel, 'low');
+/** The operands that both kernels have, and the sizes. Throws `E_KERNEL_SHAPE` if they and those of `others` do not fit together. */
+function operands(call: WasmCall, kernel: string, others: { base: TensorInfo } | { dy: TensorInfo; low: TensorInfo }) {
+  const x = input(call, kernel, 'x');
+  const a = input(call, kernel, 'a');
   const b = input(call, kernel, 'b');
-  const [rows = 0, width = 0] = wide.shape;
-  const [, rank = 0] = low.shape;
-  requireShape(
-    wide.shape.length === 2 &&
-      low.shape.length === 2 &&
-      b.shape.length === 2 &&
-      low.shape[0] === rows &&
-      b.shape.join() === `${width},${rank}`,
-    kernel,
-    { [name]: wide.shape, low: low.shape, b: b.shape },
-    `${name} [rows, out], low [rows, rank] and b [out, rank]`,
-  );
-  return { low, b, rows, rank, width };
-}
-
-interface Product {
-  readonly a: TensorInfo;
-  readonly b: TensorInfo;
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
-  readonly out: number;
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-}
-
-function product(engine: WasmEngine, { a, b, transposeA, transposeB, out, m, n, k }: Product): void {
-  if (m === 0 || n === 0) return;
-  if (k === 0) {
-    moduleOf(engine.backend).HEAPU8.fill(0, out, out + m * n * 4);
-    return;
+  const [rows = 0, inn = 0] = x.shape;
+  const [rank = 0] = a.shape;
+  const [out = 0] = b.shape;
+  const othersFit = 'base' in others ? is(others.base, rows, out) : is(others.dy, rows, out) && is(others.low, rows, rank);
+  if (!othersFit || !is(x, rows, inn) || !is(a, rank, inn) || !is(b, out, rank)) {
+    const shapes = Object.entries({ x, a, b, ...others }).map(([name, { shape }]) => [name, shape] as const);
+    const expected = 'x [rows, in], a [rank, in], b [out, rank], base and dy [rows, out], low [rows, rank]';
+    requireShape(false, kernel, Object.fromEntries(shapes), expected);
   }
-  const [startA, startB] = [addressOf(engine, a), addressOf(engine, b)];
-  multiply(engine, startA, a.shape[1] ?? 0, transposeA, startB, b.shape[1] ?? 0, transposeB, out, n, m, n, k);
+  const { engine } = call;
+  return {
+    x: matrix(addressOf(engine, x), inn),
+    a: matrix(addressOf(engine, a), inn),
+    b: matrix(addressOf(engine, b), rank),
+    rows,
+    inn,
+    rank,
+    out,
+  };
+}
+
+function is({ shape }: TensorInfo, rows: number, columns: number): boolean {
+  return shape.length === 2 && shape[0] === rows && shape[1] === columns;
+}
+
+function matrix(address: number | undefined, row: number): Matrix {
+  return { address: address ?? 0, row };
+}
+
+function transpose(of: Matrix): Matrix {
+  return { ...of, transposed: true };
 }
