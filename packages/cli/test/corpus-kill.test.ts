@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { RandomStream } from '@nlakit/core';
 import { createSeedStreams } from '@nlakit/run';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { runCli } from '../src/index.js';
 import { startNla, type Ended } from './support/nla-process.js';
 import { allFiles, hashesOf } from './support/run-files.js';
 
@@ -133,11 +134,23 @@ describe('data that is being made', { timeout: patience }, () => {
 
 describe('nla data', { timeout: patience }, () => {
   const nla = async (...args: readonly string[]) => {
-    const { code, out } = await startNla(place, ['data', ...args, '--json']).ended;
+    let out = '';
+    const code = await runCli(['data', ...args, '--json'], {
+      out: (text) => (out += text),
+      error: () => undefined,
+      terminal: false,
+      interactive: false,
+      color: false,
+      columns: 80,
+      cwd: place,
+      signal: new AbortController().signal,
+    });
     return { code, json: JSON.parse(out) as Record<string, unknown> & { error?: { code: string } } };
   };
 
   it('goes stage by stage, in shards, to the same bytes; prices labels; names wrong use', async () => {
+    vi.stubEnv('SOURCE_DATE_EPOCH', '1700000000');
+    onTestFinished(() => void vi.unstubAllEnvs());
     const config = 'nla.config.yaml';
     expect(await nla('label', config, '--run-dir', 'staged', '--dry-run')).toMatchObject({ code: 0, json: { figures: { documents: 36 } } });
     expect(chunks('staged', 'extract')).toBe(0);

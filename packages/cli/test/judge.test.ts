@@ -17,7 +17,7 @@ injector: { use: '@nlakit/injector-embedding', options: { scale: sqrt_d_model, p
 dataset: { use: '@nlakit/dataset-wordnet', options: { rowsPerTopic: 2, heldOutPerTopic: 2, maxTokens: 24 } }
 trainers:
   ar: { use: '@nlakit/trainer-ar-sft', options: { ${recipe} } }
-  av: { use: '@nlakit/trainer-av-sft', options: { ${recipe}, allowOutOfDistributionInjection: true } }
+  av: { use: '@nlakit/trainer-av-sft', options: { ${recipe}, diversityRows: 0, allowOutOfDistributionInjection: true } }
 evaluators:
   - id: judge
     use: '@nlakit/evaluator-judge'

@@ -9,7 +9,18 @@ import { plugin } from './index.js';
 import { optionsSchema } from './options.js';
 import { responseBatch, type ResponseBatch, responseInput, responseLosses } from './response-loss.js';
 
-const small = { steps: 6, saveEvery: 3, rank: 4, alpha: 8, learningRate: 0.02, microBatch: 4, accumulate: 2, maxLength: 64, healthRows: 8 };
+const small = {
+  steps: 6,
+  saveEvery: 3,
+  rank: 4,
+  alpha: 8,
+  learningRate: 0.02,
+  microBatch: 4,
+  accumulate: 2,
+  maxLength: 64,
+  healthRows: 8,
+  diversityRows: 1,
+};
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
