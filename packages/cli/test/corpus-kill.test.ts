@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { RandomStream } from '@nlakit/core';
 import { createSeedStreams } from '@nlakit/run';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { runCli } from '../src/index.js';
-import { startNla, type Ended } from './support/nla-process.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startNla } from './support/nla-process.js';
 import { allFiles, hashesOf } from './support/run-files.js';
+import { runNla } from './support/run-nla.js';
 
 /** Small chunks, so that there are many moments to be killed at; the labeler takes its time over each. */
 const config = `schema: 1
@@ -55,7 +55,7 @@ const patience = 900_000;
 let place: string;
 let whole: Record<string, string>;
 
-const build = (run: string): Promise<Ended> => startNla(place, ['data', 'build', 'nla.config.yaml', '--run-dir', run]).ended;
+const build = (run: string) => runNla(place, ['data', 'build', 'nla.config.yaml', '--run-dir', run]);
 
 beforeAll(async () => {
   place = await mkdtemp(join(tmpdir(), 'nla-corpus-kill-'));
@@ -134,23 +134,11 @@ describe('data that is being made', { timeout: patience }, () => {
 
 describe('nla data', { timeout: patience }, () => {
   const nla = async (...args: readonly string[]) => {
-    let out = '';
-    const code = await runCli(['data', ...args, '--json'], {
-      out: (text) => (out += text),
-      error: () => undefined,
-      terminal: false,
-      interactive: false,
-      color: false,
-      columns: 80,
-      cwd: place,
-      signal: new AbortController().signal,
-    });
+    const { code, out } = await runNla(place, ['data', ...args, '--json']);
     return { code, json: JSON.parse(out) as Record<string, unknown> & { error?: { code: string } } };
   };
 
   it('goes stage by stage, in shards, to the same bytes; prices labels; names wrong use', async () => {
-    vi.stubEnv('SOURCE_DATE_EPOCH', '1700000000');
-    onTestFinished(() => void vi.unstubAllEnvs());
     const config = 'nla.config.yaml';
     expect(await nla('label', config, '--run-dir', 'staged', '--dry-run')).toMatchObject({ code: 0, json: { figures: { documents: 36 } } });
     expect(chunks('staged', 'extract')).toBe(0);

@@ -6,8 +6,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { RandomStream } from '@nlakit/core';
 import { createSeedStreams } from '@nlakit/run';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startNla, type Ended } from './support/nla-process.js';
+import { startNla } from './support/nla-process.js';
 import { allFiles, expectWholeCheckpoints, hashesOf } from './support/run-files.js';
+import { runNla } from './support/run-nla.js';
 
 const recipe = 'steps: 5, saveEvery: 2, rank: 2, microBatch: 2, accumulate: 1, healthRows: 2, dropout: 0.1';
 
@@ -36,7 +37,7 @@ const patience = 900_000;
 let place: string;
 let whole: Record<string, string>;
 
-const nla = (...args: readonly string[]): Promise<Ended> => startNla(place, args).ended;
+const nla = (...args: readonly string[]) => runNla(place, args);
 
 beforeAll(async () => {
   place = await mkdtemp(join(tmpdir(), 'nla-kill-'));
