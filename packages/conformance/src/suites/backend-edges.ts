@@ -36,13 +36,11 @@ export function backendEdgeCases(started: (subject: Subject<'backend'>) => Promi
       await started(subject);
       const wrong: string[] = [];
       for (const edge of edges()) {
-        await checkNoLeak(edge.name, async () => {
-          const problem = await checkEdge(edge).then(
-            () => undefined,
-            (error: unknown) => (error instanceof Error ? error.message : String(error)),
-          );
-          if (problem !== undefined) wrong.push(`${edge.name}: ${problem}`);
-        });
+        const problem = await checkNoLeak(edge.name, () => checkEdge(edge)).then(
+          () => undefined,
+          (error: unknown) => (error instanceof Error ? error.message : String(error)),
+        );
+        if (problem !== undefined) wrong.push(`${edge.name}: ${problem}`);
       }
       check(wrong.length === 0, 'Operations are wrong at an edge.', wrong.join(' '));
     },
@@ -245,13 +243,14 @@ const gelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.
 
 function broadcastEdges(): Edge[] {
   const [rows, inner, columns] = [5, 7, 2];
+  // Not both at once, [2, 1] by [1, 3]: tfjs's own engines in JavaScript and WebGPU cannot do that.
   return (
     [
       [[3], [1]],
       [[1], [3]],
       [
-        [2, 1],
-        [1, 3],
+        [2, 3],
+        [1, 1],
       ],
       [
         [2, 3],
