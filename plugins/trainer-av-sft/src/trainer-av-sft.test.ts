@@ -96,7 +96,7 @@ describe('events of a run', () => {
   });
 
   it('learns the texts and to read the vector; its content-blind twin reads nothing', async () => {
-    const learning = { steps: 25, saveEvery: 25, healthRows: 16, accumulate: 1, microBatch: 8, diversityRows: 0 };
+    const learning = { steps: 40, saveEvery: 40, healthRows: 16, accumulate: 1, microBatch: 8, diversityRows: 0 };
     const real = await train(learning, fakeStage());
     const blind = await train({ ...learning, shuffleVectors: true }, fakeStage());
     const losses = steps(real).map(({ figures }) => figures.loss);
