@@ -65,6 +65,7 @@ const guide: DefaultTheme.SidebarItem[] = [
     items: [
       { text: 'With kitft, EasyNLA and Python', link: '/comparison' },
       { text: 'Measured figures', link: '/results/' },
+      { text: 'Engines side by side', link: '/results/engines' },
       { text: 'Parity', link: '/results/parity' },
       { text: 'A generated card', link: '/results/tiny-trajectory/' },
     ],
@@ -126,6 +127,12 @@ export default defineConfig({
       },
     },
     footer: { message: 'Apache-2.0' },
+  },
+  /** Pages of errors and of results have a look of their own; tables of results get the room of the outline. */
+  transformPageData({ relativePath, frontmatter }) {
+    const [folder = ''] = relativePath.split('/');
+    if (folder === 'errors' || folder === 'results') frontmatter['pageClass'] = folder;
+    if (folder === 'results') frontmatter['aside'] = false;
   },
   /** Data and the standalone report go beside the pages that cite them. */
   buildEnd({ outDir }) {

@@ -7,7 +7,7 @@ import type { PluginPackage } from './plugin-pages.js';
 
 /** What each seam is for; a new one without a text is an error of the build. */
 const seams: Readonly<Record<string, string>> = {
-  backend: 'The tensor engine. `auto`, or nothing, takes the first that can start here.',
+  backend: 'The tensor engine. `auto`, or nothing, takes the fastest that is installed and passes its self-test.',
   quantizer: 'How the frozen weights are kept. Without one they stay f32.',
   model: 'The target model: the one whose activations are read, and that both adapters stand on.',
   injector: 'How a vector gets into the AV’s prompt, and the guard of its scale.',
@@ -72,6 +72,7 @@ publisher: { use: '@nlakit/publisher-directory', options: { to: ./published } }
 function meaningOf(key: string, comments: ReadonlyMap<string, string>): string {
   const own: Readonly<Record<string, string>> = {
     schema: 'Version of this format: `1`.',
+    name: 'What the experiment is called: the run folder, `runs/<name>`, the report and the card bear it.',
     seed: 'Every random stream of the run comes from it. Default `0`.',
     trainers: '`ar` and `av`, a slot each. Leave one out to train the other alone.',
     evaluators: 'A list of slots, each with an `id`.',

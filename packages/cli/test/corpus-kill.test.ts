@@ -6,8 +6,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { RandomStream } from '@nlakit/core';
 import { createSeedStreams } from '@nlakit/run';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startNla, type Ended } from './support/nla-process.js';
+import { startNla } from './support/nla-process.js';
 import { allFiles, hashesOf } from './support/run-files.js';
+import { runNla } from './support/run-nla.js';
 
 /** Small chunks, so that there are many moments to be killed at; the labeler takes its time over each. */
 const config = `schema: 1
@@ -54,7 +55,7 @@ const patience = 900_000;
 let place: string;
 let whole: Record<string, string>;
 
-const build = (run: string): Promise<Ended> => startNla(place, ['data', 'build', 'nla.config.yaml', '--run-dir', run]).ended;
+const build = (run: string) => runNla(place, ['data', 'build', 'nla.config.yaml', '--run-dir', run]);
 
 beforeAll(async () => {
   place = await mkdtemp(join(tmpdir(), 'nla-corpus-kill-'));
@@ -133,7 +134,7 @@ describe('data that is being made', { timeout: patience }, () => {
 
 describe('nla data', { timeout: patience }, () => {
   const nla = async (...args: readonly string[]) => {
-    const { code, out } = await startNla(place, ['data', ...args, '--json']).ended;
+    const { code, out } = await runNla(place, ['data', ...args, '--json']);
     return { code, json: JSON.parse(out) as Record<string, unknown> & { error?: { code: string } } };
   };
 

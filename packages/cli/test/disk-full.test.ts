@@ -98,7 +98,7 @@ describe('a run on a disk that fills up', () => {
     expect(needed).toBeGreaterThan(10_000);
     const whole = await hashesOf(join(place, 'whole'), made);
     const random = createSeedStreams(6).stream('disk');
-    for (let trial = 0; trial < 12; trial++) {
+    for (let trial = 0; trial < 8; trial++) {
       const folder = `full-${trial}`;
       Object.assign(disk, {
         root: join(place, folder),

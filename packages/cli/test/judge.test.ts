@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startFakeChat, type FakeChat } from '@nlakit/conformance/fake-chat';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { flatteringJudge, readingJudge, type FakeJudge } from '../../../plugins/evaluator-judge/src/__fixtures__/fake-judges.js';
-import { startNla } from './support/nla-process.js';
+import { runNla } from './support/run-nla.js';
 
 const recipe = 'steps: 1, saveEvery: 1, rank: 2, microBatch: 2, accumulate: 1, healthRows: 2';
 const config = (judgeUrl: string): string => `schema: 1
@@ -17,7 +17,7 @@ injector: { use: '@nlakit/injector-embedding', options: { scale: sqrt_d_model, p
 dataset: { use: '@nlakit/dataset-wordnet', options: { rowsPerTopic: 2, heldOutPerTopic: 2, maxTokens: 24 } }
 trainers:
   ar: { use: '@nlakit/trainer-ar-sft', options: { ${recipe} } }
-  av: { use: '@nlakit/trainer-av-sft', options: { ${recipe}, allowOutOfDistributionInjection: true } }
+  av: { use: '@nlakit/trainer-av-sft', options: { ${recipe}, diversityRows: 0, allowOutOfDistributionInjection: true } }
 evaluators:
   - id: judge
     use: '@nlakit/evaluator-judge'
@@ -33,7 +33,7 @@ let chat: FakeChat;
 let place = '';
 
 async function nla(...args: readonly string[]) {
-  const { code, out, error } = await startNla(place, [...args, '--json']).ended;
+  const { code, out, error } = await runNla(place, [...args, '--json']);
   return { code, error, json: JSON.parse(out) as { headline: Record<string, number>; warnings: { code: string }[] } };
 }
 

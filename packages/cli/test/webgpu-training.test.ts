@@ -18,7 +18,7 @@ injector: { use: '@nlakit/injector-embedding', options: { scale: sqrt_d_model, p
 dataset: { use: '@nlakit/dataset-wordnet', options: { rowsPerTopic: 2, heldOutPerTopic: 1, maxTokens: 24 } }
 trainers:
   ar: { use: '@nlakit/trainer-ar-sft', options: { ${recipe} } }
-  av: { use: '@nlakit/trainer-av-sft', options: { ${recipe}, optimizer: adamw8bit, allowOutOfDistributionInjection: true } }
+  av: { use: '@nlakit/trainer-av-sft', options: { ${recipe}, optimizer: adamw8bit, diversityRows: 0, allowOutOfDistributionInjection: true } }
 `;
 
 const unavailable: string | undefined = await createWebgpuBackend({ allowSoftware: true }).then(

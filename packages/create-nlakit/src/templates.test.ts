@@ -44,7 +44,8 @@ describe('plugin templates', { timeout: 900_000 }, () => {
 
   it('pass their own tests and the conformance suite of their kind', async () => {
     const conditions = ['@nlakit/source', 'node', 'import', 'default'];
-    const test = { include: ['*/src/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 };
+    // The files of all projects see the same packages, which are loaded once.
+    const test = { include: ['*/src/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000, isolate: false };
     const config = { resolve: { conditions }, ssr: { resolve: { conditions } }, test };
     await writeFile(join(place, 'vitest.config.mjs'), `export default ${JSON.stringify(config)};\n`);
     const vitest = join(ownFolder, 'node_modules/vitest/vitest.mjs');

@@ -353,8 +353,9 @@ describe('pull', () => {
 
 describe('pull under faults', () => {
   const contentOf = (path: string): Buffer => Buffer.from(smallFiles[path] ?? 'no such file');
+  const seeds = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
 
-  it.each(Array.from({ length: 70 }, (_, seed) => seed))('ends right under schedule %i', async (seed) => {
+  async function endsRight(seed: number): Promise<void> {
     const { hub, pull: pullHere, cacheFolder } = await workplace();
     hub.fault = seededFaults(seed, {
       rate: 0.5,
@@ -366,26 +367,32 @@ describe('pull under faults', () => {
     for (const { path, file } of result.files) expect(await readFile(file)).toEqual(contentOf(path));
     expect(result.files.map(({ path }) => path).sort()).toEqual(Object.keys(smallFiles).sort());
     expect((await filesBelow(cacheFolder)).filter((file) => /incomplete|\.lock$|tmp/.test(file))).toEqual([]);
-  });
+  }
 
-  it.each(Array.from({ length: 40 }, (_, seed) => seed))(
+  async function showsOnlyRightFiles(seed: number): Promise<void> {
+    const { hub, pull: pullHere, cacheFolder } = await workplace();
+    hub.fault = seededFaults(1000 + seed, { rate: 0.7, withinBytes: 20_000 });
+    const error: unknown = await pullHere({ retry: { ...quick, attempts: 3 } }, 'owner/small').then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (error !== undefined)
+      expect(error).toMatchObject({ code: expect.stringMatching(/^E_HUB_(RESPONSE|UNREACHABLE|RATE_LIMIT|HASH)$/) as string });
+    const snapshots = join(cacheFolder, 'models--owner--small', 'snapshots');
+    for (const file of await filesBelow(snapshots)) expect(await readFile(join(snapshots, file))).toEqual(contentOf(file.slice(41)));
+    // Whatever was left, the next pull without faults ends right.
+    hub.fault = undefined;
+    const { files } = await pullHere({}, 'owner/small');
+    for (const { path, file } of files) expect(await readFile(file)).toEqual(contentOf(path));
+    expect(files).toHaveLength(Object.keys(smallFiles).length);
+  }
+
+  it.each(seeds(0, 20))('ends right under schedule %i', endsRight);
+  it.each(seeds(20, 100))('ends right under schedule %i', { tags: ['slow'] }, endsRight);
+  it.each(seeds(0, 15))('shows only right files, and says what is wrong, under hard schedule %i', showsOnlyRightFiles);
+  it.each(seeds(15, 100))(
     'shows only right files, and says what is wrong, under hard schedule %i',
-    async (seed) => {
-      const { hub, pull: pullHere, cacheFolder } = await workplace();
-      hub.fault = seededFaults(1000 + seed, { rate: 0.7, withinBytes: 20_000 });
-      const error: unknown = await pullHere({ retry: { ...quick, attempts: 3 } }, 'owner/small').then(
-        () => undefined,
-        (reason: unknown) => reason,
-      );
-      if (error !== undefined)
-        expect(error).toMatchObject({ code: expect.stringMatching(/^E_HUB_(RESPONSE|UNREACHABLE|RATE_LIMIT|HASH)$/) as string });
-      const snapshots = join(cacheFolder, 'models--owner--small', 'snapshots');
-      for (const file of await filesBelow(snapshots)) expect(await readFile(join(snapshots, file))).toEqual(contentOf(file.slice(41)));
-      // Whatever was left, the next pull without faults ends right.
-      hub.fault = undefined;
-      const { files } = await pullHere({}, 'owner/small');
-      for (const { path, file } of files) expect(await readFile(file)).toEqual(contentOf(path));
-      expect(files).toHaveLength(Object.keys(smallFiles).length);
-    },
+    { tags: ['slow'] },
+    showsOnlyRightFiles,
   );
 });

@@ -81,7 +81,7 @@ it('learns what comes again and again', async () => {
     settings: { ...settings, steps: 400 },
     replica,
   });
-  const figures = await run(trainer, 60);
+  const figures = await run(trainer, 40);
   expect(figures[0]?.loss).toBeGreaterThan(3);
   expect(figures.at(-1)?.loss).toBeLessThan(1.5);
 });

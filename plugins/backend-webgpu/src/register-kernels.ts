@@ -9,6 +9,7 @@ import { rope } from './kernels/rope.js';
 import { roundHalf } from './kernels/round-half.js';
 import { softcapCrossEntropyGrad, softcapLogSumExp } from './kernels/softcap.js';
 import { maskedSoftmax, softmaxGrad } from './kernels/softmax.js';
+import { withSumOfNothing } from './kernels/sum-of-nothing.js';
 import { exp, tanh } from './kernels/unary.js';
 import { unsortedSegmentSum } from './kernels/unsorted-segment-sum.js';
 
@@ -49,6 +50,11 @@ export function registerKernels(): void {
   for (const kernel of kernels) {
     if (getKernel(kernel.name, 'webgpu') !== undefined) unregisterKernel(kernel.name, 'webgpu');
     registerKernel(kernelConfig(kernel));
+  }
+  const sum = getKernel('Sum', 'webgpu');
+  if (sum !== undefined) {
+    unregisterKernel('Sum', 'webgpu');
+    registerKernel(withSumOfNothing(sum));
   }
   process[registered] = true;
 }

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { chatFaultSequence, seededChatFaults, startFakeChat, type FakeChat } from '@nlakit/conformance/fake-chat';
+import { chatFaultSequence, seededChatFaults, startFakeChat, type FakeChat, type FakePrompt } from '@nlakit/conformance/fake-chat';
 import type { EvaluateContext, NlaRow, PluginContext } from '@nlakit/core';
 import type { EvaluationParts } from '@nlakit/nla/evaluation';
 import { createSeedStreams } from '@nlakit/run';
@@ -90,11 +90,16 @@ const withJudge = async (judge: FakeJudge, options: object = {}) => {
   chat.answer = judge;
   return evaluate(optionsOf({ answers: judge.name || 'other', ...options }));
 };
+
+/** What the judge that reads makes of the rows, and what it was asked for that: measured once, for all tests that look at it. */
+let calm: Promise<Readonly<Awaited<ReturnType<typeof evaluate>> & { readonly prompts: readonly FakePrompt[] }>> | undefined;
+const calmEvaluation = () =>
+  (calm ??= evaluate().then((evaluation) => ({ ...evaluation, prompts: chat.requests.flatMap(({ prompt }) => prompt ?? []) })));
 const codes = ({ warnings }: { readonly warnings: readonly { readonly code: string }[] }): string[] => warnings.map(({ code }) => code);
 
 describe('a judge that reads', () => {
   it('finds sources by what is said of them, and none by what is said of others', async () => {
-    const { summary, headline, warnings, provenance } = await evaluate();
+    const { summary, headline, warnings, provenance } = await calmEvaluation();
     expect(headline).toMatchObject({ n: 40, chosen: 1, chosenGold: 1, chosenChance: 0.2, unparsed: 0 });
     expect(headline['chosenP']).toBeLessThan(1e-10);
     expect(headline['chosenShuffled']).toBeLessThan(0.45);
@@ -150,17 +155,17 @@ describe('a judge that does not read', () => {
 
 describe('what the judge is asked', () => {
   it('is blind: no condition, id or label is told, and the order is random', async () => {
-    await evaluate();
-    const prompts = chat.requests.map(({ prompt }) => prompt);
+    const { prompts } = await calmEvaluation();
+    expect(prompts).toHaveLength(240);
     for (const prompt of prompts) {
-      const content = `${prompt?.system ?? ''}${prompt?.messages[0]?.content ?? ''}`;
+      const content = `${prompt.system ?? ''}${prompt.messages[0]?.content ?? ''}`;
       expect(content).not.toMatch(/AV_OUT|GOLD|SHUFFLED|\br\d+\b|\bd\d+\b|label/);
       expect(prompt).toMatchObject({ temperature: 0, maxTokens: 300 });
     }
   });
 
   it('offers the source once among texts of other documents, in every place about as often', async () => {
-    const { rows: stored, summary } = await evaluate();
+    const { rows: stored, summary } = await calmEvaluation();
     const documentOf = new Map(rows.map(({ id, documentId }) => [id, documentId]));
     for (const row of stored) {
       expect(documentOf.get(row.shuffledFrom)).not.toBe(row.documentId);
@@ -240,9 +245,7 @@ describe('answers', () => {
   });
 
   it('survive faults: each question is answered once, and an evaluation that stopped goes on', async () => {
-    const calm = await evaluate();
-    await rm(path.join(folder, 'judge-answers'), { recursive: true });
-    chat.clearRequests();
+    const { prompts: _, ...calm } = await calmEvaluation();
     chat.fault = seededChatFaults(5, { rate: 0.3, most: 3 });
     expect(await evaluate()).toEqual(calm);
     await rm(path.join(folder, 'judge-answers'), { recursive: true });

@@ -13,22 +13,22 @@ import { measureTrainingStep } from './measure-training-step.js';
 
 const published = fileURLToPath(new URL('./gemma-4-e2b.config.json', import.meta.url));
 
-/** Gemma-4-E2B in miniature: the same layer pattern, donors, double-wide MLP and head dimensions in proportion, a quarter of the width. */
+/** Gemma-4-E2B in miniature: the same layer pattern, donors, double-wide MLP and head dimensions in proportion, a sixth of the width. */
 async function smallConfig(): Promise<JsonValue> {
   const config = JSON.parse(await readFile(published, 'utf8')) as { text_config: Record<string, JsonValue> };
   const layers = config.text_config['layer_types'] as string[];
   Object.assign(config.text_config, {
-    vocab_size: 8192,
-    vocab_size_per_layer_input: 8192,
-    hidden_size: 384,
-    intermediate_size: 1536,
+    vocab_size: 4096,
+    vocab_size_per_layer_input: 4096,
+    hidden_size: 256,
+    intermediate_size: 1024,
     num_hidden_layers: 15,
     layer_types: layers.slice(0, 15),
     num_kv_shared_layers: 5,
     num_attention_heads: 4,
-    head_dim: 128,
-    global_head_dim: 256,
-    hidden_size_per_layer_input: 64,
+    head_dim: 64,
+    global_head_dim: 128,
+    hidden_size_per_layer_input: 48,
   });
   return config;
 }
@@ -60,12 +60,12 @@ describe('a training step on the geometry of Gemma-4-E2B, in miniature', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const checkpointed = { preset: 'seed' as const, maxLength: 256, accumulate: 1, checkpointActivations: true };
+  const checkpointed = { preset: 'seed' as const, maxLength: 128, accumulate: 1, checkpointActivations: true };
   const kept = { ...checkpointed, checkpointActivations: false };
   it.each([
     ['with checkpointing', checkpointed, 0.1],
     ['with checkpointing, without dropout', { ...checkpointed, dropout: 0 }, 0.1],
-    ['with checkpointing, in batches', { ...checkpointed, microBatch: 4, maxLength: 96 }, 0.1],
+    ['with checkpointing, in batches', { ...checkpointed, microBatch: 4, maxLength: 48 }, 0.1],
     ['with all activations kept', kept, 0.15],
     ['with all activations kept, without dropout', { ...kept, dropout: 0 }, 0.15],
   ])('needs what was planned for it %s', async (_name, options, tolerance) => {

@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url';
 
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+/** The date that all runs bear, so that their bytes can be compared. */
+export const sourceDate = '1700000000';
+
 /** How a process ended. */
 export interface Ended {
   readonly code: number | null;
@@ -24,7 +27,7 @@ export function startNla(folder: string, args: readonly string[]): NlaProcess {
   const child = spawn(
     process.execPath,
     ['--conditions=@nlakit/source', '--import', file('register-source.mjs'), file('../../src/bin.ts'), ...args],
-    { cwd: folder, env: { ...environment, SOURCE_DATE_EPOCH: '1700000000' }, stdio: ['ignore', 'pipe', 'pipe'] },
+    { cwd: folder, env: { ...environment, SOURCE_DATE_EPOCH: sourceDate }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let out = '';
   let error = '';

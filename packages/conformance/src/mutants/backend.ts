@@ -34,14 +34,28 @@ export const backendMutants: readonly Mutant<'backend'>[] = [
       return backend.selfTest();
     },
   })),
-  mutate('multiplies matrices inexactly', 'backend: multiplies matrices in f32', (backend) => withKernel(backend, 'BatchMatMul', 1.0005)),
-  mutate('multiplies transposed matrices inexactly', 'backend: stock kernels, matMul 1x[33,70]ᵀ by 1x[70,45]', (backend) =>
-    withKernel(backend, 'BatchMatMul', 1.0005),
+  mutate('multiplies matrices inexactly', 'backend: multiplies matrices in f32', (backend) =>
+    withKernel(backend, 'BatchMatMul', (value) => value * 1.0005),
   ),
-  mutate('has a wrong exponential', 'backend: stock kernels, exp', (backend) => withKernel(backend, 'Exp', 1.001)),
-  mutate('has a wrong tanh', 'backend: stock kernels, tanh', (backend) => withKernel(backend, 'Tanh', 0.999)),
+  mutate('sums nothing to one', 'backend: takes arrays without elements', (backend) =>
+    withKernel(backend, 'Sum', (value) => (value === 0 ? 1 : value)),
+  ),
+  mutate('counts in 16 bits', 'backend: takes axes longer than 65535', (backend) =>
+    withKernel(backend, 'Add', (value, at) => (at > 0xffff ? 0 : value)),
+  ),
+  mutate('multiplies broadcast batches inexactly', 'backend: multiplies broadcast batches, however transposed', (backend) =>
+    withKernel(backend, 'BatchMatMul', (value) => value * 1.0005),
+  ),
+  mutate('hides a NaN', 'backend: keeps what is not finite', (backend) =>
+    withKernel(backend, 'BatchMatMul', (value) => (Number.isNaN(value) ? 0 : value)),
+  ),
+  mutate('multiplies transposed matrices inexactly', 'backend: stock kernels, matMul 1x[33,70]ᵀ by 1x[70,45]', (backend) =>
+    withKernel(backend, 'BatchMatMul', (value) => value * 1.0005),
+  ),
+  mutate('has a wrong exponential', 'backend: stock kernels, exp', (backend) => withKernel(backend, 'Exp', (value) => value * 1.001)),
+  mutate('has a wrong tanh', 'backend: stock kernels, tanh', (backend) => withKernel(backend, 'Tanh', (value) => value * 0.999)),
   mutate('normalises wrongly', 'backend: domain kernels, rmsNorm without a weight, [3,8]', (backend) =>
-    withKernel(backend, 'Rsqrt', 1.001),
+    withKernel(backend, 'Rsqrt', (value) => value * 1.001),
   ),
 ];
 
@@ -51,8 +65,8 @@ function withCapabilities(backend: Backend, change: Partial<Backend['capabilitie
 
 let made = 0;
 
-/** The same backend with one kernel whose results are too large by a factor. */
-function withKernel(backend: Backend, kernelName: string, factor: number): Promise<Backend> {
+/** The same backend with one kernel whose results are changed, number by number. */
+function withKernel(backend: Backend, kernelName: string, change: (value: number, at: number) => number): Promise<Backend> {
   return renamed(
     backend,
     (engine) => engine,
@@ -60,7 +74,7 @@ function withKernel(backend: Backend, kernelName: string, factor: number): Promi
       const result = kernel.kernelFunc(parameters);
       if (kernel.kernelName !== kernelName || Array.isArray(result)) return result;
       const { dataId, shape, dtype } = result;
-      const values = (engine.readSync(dataId) as Float32Array).map((value) => value * factor);
+      const values = (engine.readSync(dataId) as Float32Array).map((value, at) => change(value, at));
       engine.disposeData(dataId);
       return { dataId: engine.write(values, [...shape], dtype), shape, dtype };
     },

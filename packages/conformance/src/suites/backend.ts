@@ -4,6 +4,7 @@ import { describeDomainKernels } from '@nlakit/ops/testing';
 import { check, checkBits, checkNear } from '../check.js';
 import { checkNoLeak } from '../check-no-leak.js';
 import type { ConformanceCase, Subject } from '../conformance-case.js';
+import { backendEdgeCases } from './backend-edges.js';
 import { collectCases } from './collect-cases.js';
 
 /** Product kernels of our own carry this prefix in the tfjs registry. */
@@ -135,6 +136,7 @@ export function backendCases(): ConformanceCase<'backend'>[] {
         });
       },
     },
+    ...backendEdgeCases(started),
     ...collectCases<'backend'>(
       (runner) =>
         describeDomainKernels(

@@ -55,7 +55,7 @@ mark { background: var(--mark); color: inherit; border-radius: 3px; padding: 0 2
 .source { overflow-wrap: anywhere; white-space: pre-wrap; }
 details > summary { cursor: pointer; color: var(--accent); font-size: 13.5px; }
 pre { background: var(--soft); border: 1px solid var(--line); border-radius: 8px; padding: 14px; overflow-x: auto; font-size: 12.5px; }
-ul { margin: 8px 0; padding-left: 20px; }
+ul { margin: 8px 0; padding-left: 20px; overflow-wrap: anywhere; }
 @media (max-width: 640px) { main { padding: 24px 16px 64px; } .facts { grid-template-columns: 1fr; gap: 0; } .facts dt { margin-top: 8px; } td, th { padding: 6px 9px; } h2 { margin-top: 40px; } .gates li { grid-template-columns: 1fr; gap: 0; margin-bottom: 6px; } }
 @media (prefers-color-scheme: dark) {
   figure svg .background, figure svg > rect:first-of-type { fill: transparent; }
