@@ -18,6 +18,30 @@ export function accumulate(x: usize, out: usize, n: u32): void {
   for (; n > 0; n--, x += 4, out += 4) store<f32>(out, load<f32>(out) + load<f32>(x));
 }
 
+/** The 32-bit hash "lowbias32" of C. Wellons (nullprogram.com/blog/2018/07/31), of four numbers. */
+// @ts-ignore: decorator
+@inline
+function scrambled4(x: v128): v128 {
+  x = i32x4.mul(v128.xor(x, i32x4.shr_u(x, 16)), i32x4.splat(0x7feb352d));
+  x = i32x4.mul(v128.xor(x, i32x4.shr_u(x, 15)), i32x4.splat(<i32>0x846ca68b));
+  return v128.xor(x, i32x4.shr_u(x, 16));
+}
+
+/** out = 0 where the hash of the place, seeded by `low` and `high`, is below `limit`, else factor * x. */
+export function dropout(x: usize, out: usize, n: u32, limit: u32, low: u32, high: u32, factor: f32): void {
+  let place = i32x4.add(i32x4(0, 1, 2, 3), i32x4.splat(low));
+  const first = i32x4.splat(high), bound = i32x4.splat(limit), kept = f32x4.splat(factor);
+  for (; n >= 4; n -= 4, x += 16, out += 16) {
+    const dropped = i32x4.lt_u(scrambled4(i32x4.add(scrambled4(place), first)), bound);
+    v128.store(out, f32x4.mul(v128.load(x), v128.andnot(kept, dropped)));
+    place = i32x4.add(place, i32x4.splat(4));
+  }
+  if (n > 0) {
+    const dropped = i32x4.lt_u(scrambled4(i32x4.add(scrambled4(place), first)), bound);
+    storePart(out, f32x4.mul(loadPart(x, n), v128.andnot(kept, dropped)), n);
+  }
+}
+
 /**
  * e^(-2u) with u = sqrt(2/pi) (g + 0.044715 g^3), so that gelu_tanh(g) = g / (1 + it). |g| above 12 changes nothing in f32 and would
  * overflow the derivative, so g is held within it.

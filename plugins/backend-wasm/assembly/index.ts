@@ -1,7 +1,7 @@
 export { attention, attentionGrad, attentionScoresBytes } from './attention';
 export { gemm, gemmScratchBytes } from './gemm';
 export { abandon, controlBytes, dismiss, helped, serve, sharedAttention, sharedAttentionGrad, sharedCrossEntropyGrad, sharedGeglu, sharedGegluGrad, sharedGemm, sharedLogSumExp } from './shared';
-export { accumulate, exp, geglu, gegluGrad, tanh } from './elementwise';
+export { accumulate, dropout, exp, geglu, gegluGrad, tanh } from './elementwise';
 export { maskedSoftmax, normRope, normRopeGrad, rmsNorm, rmsNormAdd, rmsNormGrad, rope, softcapCrossEntropyGrad, softcapLogSumExp, softmaxGrad } from './rows';
 export { nf4Unpack } from './nf4';
 export { copyRows, gatherRows } from './move';

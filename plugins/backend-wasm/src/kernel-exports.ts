@@ -68,6 +68,7 @@ export interface KernelExports {
   dismiss(control: number): void;
   exp(x: number, out: number, n: number): void;
   tanh(x: number, out: number, n: number): void;
+  dropout(...call: [x: number, out: number, n: number, limit: number, low: number, high: number, factor: number]): void;
   accumulate(x: number, out: number, n: number): void;
   geglu(gate: number, up: number, out: number, n: number): void;
   gegluGrad(gate: number, up: number, dy: number, dgate: number, dup: number, n: number): void;

@@ -4,6 +4,7 @@ import { batchMatMul } from './kernels/batch-mat-mul.js';
 import { kernelConfig } from './kernels/define-kernel.js';
 import type { WasmKernel } from './kernels/define-kernel.js';
 import { concat } from './kernels/concat.js';
+import { dropout } from './kernels/dropout.js';
 import { gather } from './kernels/gather.js';
 import { geglu, gegluGrad } from './kernels/geglu.js';
 import { cast, identity } from './kernels/identity.js';
@@ -39,6 +40,7 @@ const kernels: readonly WasmKernel[] = [
   rmsNormAdd,
   rmsNormGrad,
   rope,
+  dropout,
   geglu,
   gegluGrad,
   maskedSoftmax,
