@@ -118,6 +118,6 @@ export function withHeap<Result>(engine: WasmEngine, bytes: number, body: (addre
 }
 
 /** Frees tensors that no caller has seen. */
-export function disposeAll(engine: WasmEngine, tensors: readonly TensorInfo[]): void {
+function disposeAll(engine: WasmEngine, tensors: readonly TensorInfo[]): void {
   for (const { dataId } of tensors) engine.backend.disposeData(dataId);
 }
