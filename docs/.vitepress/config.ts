@@ -66,6 +66,7 @@ const guide: DefaultTheme.SidebarItem[] = [
       { text: 'With kitft, EasyNLA and Python', link: '/comparison' },
       { text: 'Measured figures', link: '/results/' },
       { text: 'Engines side by side', link: '/results/engines' },
+      { text: 'Beside the Python stack', link: '/results/benchmarks' },
       { text: 'Parity', link: '/results/parity' },
       { text: 'A generated card', link: '/results/tiny-trajectory/' },
     ],

@@ -9,7 +9,6 @@
 #endif
 
 #include "buffers.h"
-#include "nf4_block.h"
 #include "parallel.h"
 
 namespace nlakit {
@@ -32,6 +31,8 @@ constexpr size_t kDepth = 256;
 constexpr size_t kWidth = 512;
 // Up to so many rows nothing is gained by packing: the weight is read once, in its own order.
 constexpr size_t kFewRows = 8;
+// From so many rows on they are divided among the threads, if the right operand is small.
+constexpr size_t kManyRows = 512;
 // Multiplications that are worth a second thread.
 constexpr size_t kWorthAThread = 131072;
 
@@ -191,37 +192,22 @@ struct DenseRight {
   const float* Row(size_t index, float*) const { return b + index * stride; }
 };
 
+// A weight as it lies, [k, n] of the product.
 struct Nf4Right {
   const Nf4Weight& weight;
-  // Whether it multiplies as wᵀ (the rows of w are columns of b) or as w.
-  bool transposed;
 
   void Pack(size_t k0, size_t depth, size_t n0, size_t columns, float* target) const {
-    if (transposed) {
-      std::vector<float> rows(kTileColumns * depth);
-      for (size_t column = 0; column < columns; column += kTileColumns) {
-        const size_t width = std::min(kTileColumns, columns - column);
-        for (size_t row = 0; row < width; row++) Unpack((n0 + column + row) * weight.in + k0, depth, rows.data() + row * depth);
-        Interleave<kTileColumns>(rows.data(), depth, width, depth, target + column * depth);
-      }
-      return;
-    }
     std::vector<float> row(Tiles(columns, kTileColumns) * kTileColumns, 0.0f);
     for (size_t p = 0; p < depth; p++) {
-      Unpack((k0 + p) * weight.in + n0, columns, row.data());
+      weight.Unpack((k0 + p) * weight.in + n0, columns, row.data());
       for (size_t column = 0; column < columns; column += kTileColumns) {
         std::memcpy(target + column * depth + p * kTileColumns, row.data() + column, kTileColumns * sizeof(float));
       }
     }
   }
   const float* Row(size_t index, float* memory) const {
-    Unpack(index * weight.in, weight.in, memory);
+    weight.Unpack(index * weight.in, weight.in, memory);
     return memory;
-  }
-
- private:
-  void Unpack(size_t start, size_t count, float* target) const {
-    UnpackRange(weight.codes, weight.absmax, weight.block, weight.storage, start, count, target);
   }
 };
 
@@ -334,25 +320,31 @@ void MultiplyPart(const float* packed, const Right& right, const Target& c, size
   }
 }
 
-// A product of few columns, `vectors` wide: there the left operand is read where it lies, as packing it would cost as much as the product.
+// A product whose right operand fits the second cache: threads divide the rows, each with that operand packed for itself, in strips of
+// `vectors`, and the left operand is read where it lies, as a packed copy would be used too seldom.
 template <size_t vectors, typename Right>
-void MultiplyNarrow(const Left& left, const Right& right, const Target& c, size_t m, size_t n, size_t k) {
+void MultiplyByRows(const Left& left, const Right& right, const Target& c, size_t m, size_t n, size_t k) {
   constexpr size_t kColumns = kLanes * vectors;
-  ParallelFor(Tiles(m, kTileRows), std::max<size_t>(1, kWorthAThread / (kTileRows * kColumns * k)), [&](size_t begin, size_t end) {
-    Scratch wide(kDepth * kTileColumns), narrow(kDepth * kColumns), edge(kDepth * kTileRows);
+  const size_t padded = Tiles(n, kTileColumns) * kTileColumns;
+  ParallelFor(Tiles(m, kTileRows), std::max<size_t>(1, kWorthAThread / (kTileRows * n * k)), [&](size_t begin, size_t end) {
+    Scratch block(kDepth * padded), narrow(vectors < kTileVectors ? kDepth * kColumns : 0), edge(kDepth * kTileRows);
     for (size_t k0 = 0; k0 < k; k0 += kDepth) {
       const size_t depth = std::min(kDepth, k - k0);
-      right.Pack(k0, depth, 0, n, wide.data());
-      const float* b = wide.data();
-      if (kColumns < kTileColumns) {
+      right.Pack(k0, depth, 0, n, block.data());
+      const float* b = block.data();
+      if (vectors < kTileVectors) {
         for (size_t p = 0; p < depth; p++) std::memcpy(narrow.data() + p * kColumns, b + p * kTileColumns, kColumns * sizeof(float));
         b = narrow.data();
       }
       for (size_t strip = begin; strip < end; strip++) {
-        const size_t row = strip * kTileRows, rows = std::min(kTileRows, m - row), at = row * c.stride;
+        const size_t row = strip * kTileRows, rows = std::min(kTileRows, m - row);
         const float* a = left.a + (left.transposed ? k0 * left.stride + row : row * left.stride + k0);
         const auto multiply = [&](const auto& a_strip) {
-          MultiplyTile<vectors>(a_strip, b, depth, c.c + at, k0 > 0 ? c.c + at : c.BaseAt(at), c.stride, rows, n);
+          for (size_t column = 0; column < n; column += kColumns) {
+            const size_t at = row * c.stride + column;
+            MultiplyTile<vectors>(a_strip, b + column * depth, depth, c.c + at, k0 > 0 ? c.c + at : c.BaseAt(at), c.stride, rows,
+                                  std::min(kColumns, n - column));
+          }
         };
         if (rows < kTileRows) {
           if (left.transposed) {
@@ -383,8 +375,8 @@ void Multiply(const Left& left, const Right& right, bool transpose_b, const Targ
     MultiplyFew(left, right, transpose_b, c, m, n, k);
     return;
   }
-  if (n <= kLanes) return MultiplyNarrow<1>(left, right, c, m, n, k);
-  if (n <= kTileColumns) return MultiplyNarrow<kTileVectors>(left, right, c, m, n, k);
+  if (n <= kLanes) return MultiplyByRows<1>(left, right, c, m, n, k);
+  if (n <= kTileColumns || (n <= kWidth && m >= kManyRows)) return MultiplyByRows<kTileVectors>(left, right, c, m, n, k);
   const size_t strips = Tiles(m, kTileRows);
   Scratch packed(strips * kTileRows * k);
   PackLeft(left, m, k, packed.data());
@@ -417,12 +409,59 @@ void MultiplyStrided(const Matrix& a, const Matrix& b, float* c, size_t stride, 
   Multiply(Left{a.data, a.stride, a.transposed}, DenseRight{b.data, b.stride, b.transposed}, b.transposed, {c, stride, base}, m, n, k);
 }
 
+// As (w xᵀ)ᵀ for many rows of x: rows of w come out of their codes as the left operand is read, with nothing to be transposed but the
+// result.
 void Nf4Linear(const float* x, const Nf4Weight& weight, float* y, size_t rows) {
-  Multiply(Left{x, weight.in, false}, Nf4Right{weight, true}, true, {y, weight.out, nullptr}, rows, weight.out, weight.in);
+  const size_t out = weight.out, in = weight.in;
+  if (rows <= kFewRows) {
+    MultiplyFew(Left{x, in, false}, Nf4Right{weight}, true, {y, out, nullptr}, rows, out, in);
+    return;
+  }
+  for (size_t row0 = 0; row0 < rows; row0 += kWidth) {
+    const size_t count = std::min(kWidth, rows - row0);
+    const DenseRight right{x + row0 * in, in, true};
+    ParallelFor(Tiles(out, kTileRows), std::max<size_t>(1, kWorthAThread / (kTileRows * count * in)), [&](size_t begin, size_t end) {
+      const size_t first = begin * kTileRows, outs = std::min(out, end * kTileRows) - first;
+      Scratch block(kDepth * Tiles(count, kTileColumns) * kTileColumns), strip(kTileRows * kDepth), product(outs * count);
+      for (size_t k0 = 0; k0 < in; k0 += kDepth) {
+        const size_t depth = std::min(kDepth, in - k0);
+        right.Pack(k0, depth, 0, count, block.data());
+        for (size_t at = 0; at < outs; at += kTileRows) {
+          const size_t height = std::min(kTileRows, outs - at);
+          for (size_t row = 0; row < height; row++) {
+            weight.Unpack((first + at + row) * in + k0, depth, strip.data() + row * depth);
+          }
+          // Rows beyond the last are computed from what the memory holds, and not stored.
+          for (size_t column = 0; column < count; column += kTileColumns) {
+            float* const c = product.data() + at * count + column;
+            MultiplyTile<kTileVectors>(RowStrip{strip.data(), depth}, block.data() + column * depth, depth, c, k0 > 0 ? c : nullptr, count,
+                                       height, std::min(kTileColumns, count - column));
+          }
+        }
+      }
+      constexpr size_t kSquare = 16;
+      for (size_t row = 0; row < count; row += kSquare) {
+        const size_t row_end = std::min(count, row + kSquare);
+        for (size_t at = 0; at < outs; at += kSquare) {
+          const size_t at_end = std::min(outs, at + kSquare);
+          float* const target = y + (row0 + row) * out + first + at;
+#if defined(__AVX512F__)
+          if (row_end - row == kSquare && at_end - at == kSquare) {
+            Transpose16(product.data() + at * count + row, count, target, out);
+            continue;
+          }
+#endif
+          for (size_t i = row; i < row_end; i++) {
+            for (size_t j = at; j < at_end; j++) target[(i - row) * out + (j - at)] = product.data()[j * count + i];
+          }
+        }
+      }
+    });
+  }
 }
 
 void Nf4LinearGrad(const float* dy, const Nf4Weight& weight, float* dx, size_t rows) {
-  Multiply(Left{dy, weight.out, false}, Nf4Right{weight, false}, false, {dx, weight.in, nullptr}, rows, weight.in, weight.out);
+  Multiply(Left{dy, weight.out, false}, Nf4Right{weight}, false, {dx, weight.in, nullptr}, rows, weight.in, weight.out);
 }
 
 }  // namespace nlakit

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kernels.h"
+#include "nf4_block.h"
 
 namespace nlakit {
 
@@ -35,6 +36,11 @@ struct Nf4Weight {
   const float* absmax;
   size_t out, in, block;
   Storage storage;
+
+  // Values [start, start + count), row by row.
+  void Unpack(size_t start, size_t count, float* target) const {
+    UnpackRange(codes, absmax, block, storage, start, count, target);
+  }
 };
 
 // y [rows, out] = x [rows, in] wᵀ

@@ -163,12 +163,17 @@ inline uint32_t Scrambled(uint32_t x) {
 }  // namespace
 
 void Dropout(const float* x, float* y, size_t count, const Dropping& dropping) {
-  const auto [limit, low, high, factor] = dropping;
   ParallelFor(count, kGrain, [=](size_t begin, size_t end) {
+    const uint32_t limit = dropping.limit, high = dropping.high, first = static_cast<uint32_t>(begin) + dropping.low;
+    const float* in = x + begin;
+    float* out = y + begin;
+    const float factor = dropping.factor;
+    // A counter as wide as the hash, so that the compiler makes vectors of both.
+    const auto length = static_cast<uint32_t>(end - begin);
 #pragma omp simd
-    for (size_t i = begin; i < end; i++) {
-      const uint32_t hash = Scrambled(Scrambled(static_cast<uint32_t>(i) + low) + high);
-      y[i] = x[i] * (hash < limit ? 0.0f : factor);
+    for (uint32_t i = 0; i < length; i++) {
+      const uint32_t hash = Scrambled(Scrambled(first + i) + high);
+      out[i] = in[i] * (hash < limit ? 0.0f : factor);
     }
   });
 }
