@@ -113,7 +113,7 @@ export const rows = [
   },
   {
     id: 'e2b-step-512-tensorflow',
-    args: e2b(512, [...fullSize, '--baseline', 'roof', '--profile']),
+    args: e2b(512, [...fullSizeShort, '--baseline', 'roof', '--profile']),
     quick: e2b(16, []),
     ...fullSizeIn(fastest),
     targets: [ratio(0.8), memory(0.45), roof(0.7)],

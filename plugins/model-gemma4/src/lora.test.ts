@@ -73,9 +73,10 @@ describe('an adapter that PEFT wrote', () => {
 
 it('a segment run twice draws the same dropout', () => {
   let calls = 0;
+  const next = (): number => (calls = (calls * 16807 + 7) % 2147483647);
   const random = {
-    uniform: () => (calls = (calls * 16807 + 7) % 2147483647) / 2147483647,
-    integer: () => 0,
+    uniform: () => next() / 2147483647,
+    integer: (bound: number) => next() % bound,
     normal: () => 0,
     shuffle: <Item>(items: readonly Item[]) => [...items],
     state: () => ({ algorithm: 'test', words: [calls] }),
