@@ -12,7 +12,13 @@ let addresses: ReadonlyMap<string, ReadonlySet<string>>;
 let pages: readonly { readonly file: string; readonly text: string }[];
 
 beforeAll(async () => {
-  const results = ['results/README.md', 'results/engines.md', 'results/parity.md', 'results/tiny-trajectory/README.md'];
+  const results = [
+    'results/README.md',
+    'results/benchmarks.md',
+    'results/engines.md',
+    'results/parity.md',
+    'results/tiny-trajectory/README.md',
+  ];
   pages = [
     ...writtenPages(),
     ...(await generatePages()),

@@ -53,11 +53,11 @@ export function planMemory(
     const inputs = inn * (recipe.dropout > 0 ? copies.inputs.dropout : copies.inputs.plain);
     perBlock[block] = (perBlock[block] ?? 0) + inputs + out * copies.outputs;
   }
-  const scores = copies.scores * (spec.footprint?.attentionHeads ?? 0) * size.length;
-  const held = perBlock.map((perToken) => 4 * size.tokens * (perToken + scores));
-  const blocks = checkpointActivations
-    ? held.reduce((most, bytes) => Math.max(most, bytes), 0)
-    : held.reduce((sum, bytes) => sum + bytes, 0);
+  const held = perBlock.map((perToken) => 4 * size.tokens * perToken);
+  // Scores are computed again on the way back, so those of one block are there at a time.
+  const scores = 4 * size.tokens * copies.scores * (spec.footprint?.attentionHeads ?? 0) * size.length;
+  const blocks =
+    scores + (checkpointActivations ? held.reduce((most, bytes) => Math.max(most, bytes), 0) : held.reduce((sum, bytes) => sum + bytes, 0));
   const working = { name: checkpointActivations ? 'activations of one block' : 'activations of all blocks', bytes: Math.ceil(blocks) };
   const head = { name: 'output layer', bytes: 8 * Math.min(headValues, spec.vocabularySize * Math.max(size.lossRows, spec.dModel)) };
   const unpacked = { name: 'one weight unpacked', bytes: 4 * largestLinear };
