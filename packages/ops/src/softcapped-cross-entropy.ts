@@ -3,6 +3,7 @@ import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { defineDomainKernel } from './domain-kernel.js';
 import { linear } from './linear.js';
 import { softcapCrossEntropyGrad, softcapLogSumExp, softcapped } from './softcap-log-sum-exp.js';
+import { isRecording, streamVocabulary } from './stream-vocabulary.js';
 import { tf } from './tensorflow.js';
 
 /** What {@link softcappedCrossEntropy} needs. */
@@ -17,7 +18,8 @@ export interface SoftcappedCrossEntropyOptions {
   readonly softcap: number;
   /**
    * Rows of the table multiplied at a time, 32768 if left out. A vocabulary that fits into one chunk keeps its logits for the backward
-   * pass; a larger one never has more than one chunk of logits in memory and computes them again, once per gradient asked for.
+   * pass; a larger one never has more than one chunk of logits in memory. The gradient in `hidden` is made in the same reading of the table
+   * as the loss, where operations are recorded; only that in `table` computes the logits again.
    */
   readonly chunk?: number;
 }
@@ -51,47 +53,33 @@ const wholeLossKernel = defineDomainKernel<LossInputs, { softcap: number }>({
   },
 });
 
-const chunkedLossKernel = defineDomainKernel<ChunkedLossInputs, { softcap: number; chunk: number }>({
+const chunkedLossKernel = defineDomainKernel<ChunkedLossInputs, { softcap: number; chunk: number; slopeWanted: boolean }>({
   name: 'NlaSoftcapCrossEntropyChunkedLoss',
-  compose({ inputs: { hidden, table, targets }, attrs: { softcap, chunk } }) {
-    const perChunk = chunksOf(table, chunk).map(({ start, rows }) =>
-      tf.tidy(() => softcapLogSumExp(linear(hidden, rowsOf(table, start, rows)) as Tensor2D, softcap)),
+  compose({ inputs: { hidden, table, targets }, attrs: { softcap, chunk, slopeWanted } }) {
+    const pieces = chunksOf(table, chunk).map(
+      ({ start, rows }) =>
+        () =>
+          rowsOf(table, start, rows),
     );
-    const lse = tf.logSumExp(tf.stack(perChunk), 0);
-    const targetLogits = tf.sum(tf.mul(hidden, tf.gather(table, targets)), 1);
-    return [tf.sub(lse, softcapped(targetLogits, softcap)), lse];
+    const { loss, logSumExp, slope } = streamVocabulary({ hidden, targetRows: tf.gather(table, targets), softcap, pieces }, slopeWanted);
+    return [loss, logSumExp, ...(slope === undefined ? [] : [slope])];
   },
   gradient: {
     saves: ['hidden', 'table', 'targets'],
-    savesOutputs: [false, true],
-    of({ dy: [dy], inputs, outputs: [lse], attrs: { softcap, chunk } }) {
+    savesOutputs: [false, true, true],
+    of({ dy: [dy], inputs, outputs: [logSumExp, slope], attrs: { softcap, chunk } }) {
       const { hidden, table, targets } = inputs as ChunkedLossInputs;
-      const logitGradient = (tableRows: Tensor2D, start: number): Tensor2D =>
-        softcapCrossEntropyGrad(
-          linear(hidden, tableRows) as Tensor2D,
-          tf.sub(targets, tf.scalar(start, 'int32')),
-          lse as Tensor1D,
-          dy as Tensor1D,
-          softcap,
-        );
       return {
-        hidden: () => {
-          let sum: Tensor2D | undefined;
-          for (const { start, rows } of chunksOf(table, chunk)) {
-            const before: Tensor2D | undefined = sum;
-            sum = tf.tidy((): Tensor2D => {
-              const tableRows = rowsOf(table, start, rows);
-              const term = tf.matMul<Tensor2D>(logitGradient(tableRows, start), tableRows);
-              return before === undefined ? term : tf.add(before, term);
-            });
-            before?.dispose();
-          }
-          return sum ?? tf.zerosLike(hidden);
-        },
+        hidden: () => tf.tidy(() => tf.mul(slope as Tensor2D, tf.reshape(dy as Tensor1D, [hidden.shape[0], 1]))),
         table: () =>
           tf.concat(
             chunksOf(table, chunk).map(({ start, rows }) =>
-              tf.tidy(() => tf.matMul<Tensor2D>(logitGradient(rowsOf(table, start, rows), start), hidden, true, false)),
+              tf.tidy(() => {
+                const logits = linear(hidden, rowsOf(table, start, rows)) as Tensor2D;
+                const inChunk = tf.sub<Tensor1D>(targets, tf.scalar(start, 'int32'));
+                const slopes = softcapCrossEntropyGrad(logits, inChunk, logSumExp as Tensor1D, dy as Tensor1D, softcap);
+                return tf.matMul<Tensor2D>(slopes, hidden, true, false);
+              }),
             ),
             0,
           ),
@@ -123,7 +111,7 @@ export function softcappedCrossEntropy(options: SoftcappedCrossEntropyOptions): 
     const outputs =
       table.shape[0] <= chunk
         ? wholeLossKernel.outputs({ logits: linear(hidden, table) as Tensor2D, targets: ids }, { softcap })
-        : chunkedLossKernel.outputs({ hidden, table, targets: ids }, { softcap, chunk });
+        : chunkedLossKernel.outputs({ hidden, table, targets: ids }, { softcap, chunk, slopeWanted: isRecording() });
     return outputs[0] as Tensor1D;
   });
 }

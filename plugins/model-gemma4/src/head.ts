@@ -1,5 +1,5 @@
 import type { ModelHead } from '@nlakit/core';
-import { linear, softcapCrossEntropyGrad, softcapLogSumExp, softcapped, softcappedCrossEntropy, softcappedLogits, tf } from '@nlakit/ops';
+import { isRecording, linear, softcapped, softcappedCrossEntropy, softcappedLogits, streamVocabulary, tf } from '@nlakit/ops';
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Gemma4Config } from './config.js';
 import type { EmbeddingTable } from './embedding-table.js';
@@ -22,58 +22,37 @@ export function createHead(config: Gemma4Config, table: EmbeddingTable): ModelHe
 }
 
 /**
- * An output layer whose table is not on the backend: its rows are brought there chunk by chunk, once for the value and once more for
- * the gradient, which only `hidden` has.
+ * An output layer whose table is not on the backend: its rows are brought there chunk by chunk, once, also for the gradient, which only
+ * `hidden` has.
  */
 function streamedHead(softcap: number, table: EmbeddingTable): ModelHead {
   const [vocabulary, width] = table.shape;
-  const chunks = (rows: number): { start: number; count: number }[] => {
+  const pieces = (rows: number): (() => Tensor2D)[] => {
     const size = Math.max(256, Math.floor(chunkValues / Math.max(rows, width)));
-    return Array.from({ length: Math.ceil(vocabulary / size) }, (_, index) => ({
-      start: index * size,
-      count: Math.min(size, vocabulary - index * size),
-    }));
+    return Array.from(
+      { length: Math.ceil(vocabulary / size) },
+      (_, index) => () => table.slice(index * size, Math.min(size, vocabulary - index * size)),
+    );
   };
   return {
     logits: (hidden) =>
       tf.tidy(() => {
-        const parts = chunks(hidden.shape[0]).map(({ start, count }) =>
-          tf.tidy(() => softcapped(linear(hidden, table.slice(start, count)) as Tensor2D, softcap)),
-        );
+        const parts = pieces(hidden.shape[0]).map((piece) => tf.tidy(() => softcapped(linear(hidden, piece()) as Tensor2D, softcap)));
         return tf.concat(parts, 1);
       }),
     crossEntropy(hidden, targets) {
+      const slopeWanted = isRecording();
       const loss = tf.customGrad((x, save) => {
         const h = x as Tensor2D;
-        const parts = chunks(h.shape[0]).map(({ start, count }) =>
-          tf.tidy(() => softcapLogSumExp(linear(h, table.slice(start, count)) as Tensor2D, softcap)),
-        );
-        const lse = tf.logSumExp<Tensor1D>(tf.stack(parts), 0);
-        const targetLogits = tf.sum(tf.mul(h, table.lookup(targets)), 1);
-        (save as (tensors: readonly unknown[]) => void)([h, lse]);
+        const stream = { hidden: h, targetRows: table.lookup(targets), softcap, pieces: pieces(h.shape[0]) };
+        const { loss: value, slope } = streamVocabulary(stream, slopeWanted);
+        (save as (tensors: readonly unknown[]) => void)(slope === undefined ? [] : [slope]);
         return {
-          value: tf.sub(lse, softcapped(targetLogits, softcap)),
-          gradFunc: (dy, saved) => hiddenGradient(dy as Tensor1D, saved as [Tensor2D, Tensor1D], targets),
+          value,
+          gradFunc: (dy, [saved]) => tf.mul(saved as tf.Tensor, tf.reshape(dy, [h.shape[0], 1])),
         };
       });
       return loss(hidden) as Tensor1D;
     },
   };
-
-  function hiddenGradient(dy: Tensor1D, [hidden, lse]: [Tensor2D, Tensor1D], targets: Int32Array): Tensor2D {
-    let sum: Tensor2D = tf.zerosLike(hidden);
-    for (const { start, count } of chunks(hidden.shape[0])) {
-      const before = sum;
-      sum = tf.tidy((): Tensor2D => {
-        const rows = table.slice(start, count);
-        const inChunk = tf.tensor1d(
-          targets.map((id) => id - start),
-          'int32',
-        );
-        return tf.add(before, tf.matMul(softcapCrossEntropyGrad(linear(hidden, rows) as Tensor2D, inChunk, lse, dy, softcap), rows));
-      });
-      before.dispose();
-    }
-    return sum;
-  }
 }

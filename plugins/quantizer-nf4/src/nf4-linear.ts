@@ -1,5 +1,5 @@
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
-import { defineDomainKernel, nf4Unpack, tf } from '@nlakit/ops';
+import { defineDomainKernel, type DomainKernelDefinition, nf4Unpack, productOf, tf } from '@nlakit/ops';
 import { roundTo, type StorageDtype } from './nf4-array.js';
 
 /** An NF4 weight on the backend. */
@@ -36,6 +36,13 @@ const linearGradKernel = defineDomainKernel<Omit<Inputs, 'x'> & { readonly dy: T
   compose: ({ inputs, attrs }) => multiply(inputs.dy, inputs, attrs, false),
 });
 
+const gradient: NonNullable<DomainKernelDefinition<Inputs, Attributes>['gradient']> = {
+  saves: ['codes', 'absmax'],
+  of: ({ dy: [dy], inputs: { codes, absmax }, attrs }) => ({
+    x: () => linearGradKernel.run({ dy: dy as Tensor2D, codes: codes!, absmax: absmax! }, attrs),
+  }),
+};
+
 /**
  * `y = x · Wᵀ` with `W` unpacked for the product and freed after it. Gradient: `dx = dy · W`, `W` being unpacked once more instead of
  * kept, so a trained model holds its weights in 4 bits only. Nothing flows to the codes.
@@ -43,12 +50,14 @@ const linearGradKernel = defineDomainKernel<Omit<Inputs, 'x'> & { readonly dy: T
 const linearKernel = defineDomainKernel<Inputs, Attributes>({
   name: 'NlaNf4Linear',
   compose: ({ inputs, attrs }) => multiply(inputs.x, inputs, attrs, true),
-  gradient: {
-    saves: ['codes', 'absmax'],
-    of: ({ dy: [dy], inputs: { codes, absmax }, attrs }) => ({
-      x: () => linearGradKernel.run({ dy: dy as Tensor2D, codes: codes!, absmax: absmax! }, attrs),
-    }),
-  },
+  gradient,
+});
+
+/** A product that is known already, with the gradient of the product. */
+const knownLinearKernel = defineDomainKernel<Inputs & { readonly known: Tensor2D }, Attributes>({
+  name: 'NlaKnownNf4Linear',
+  compose: ({ inputs: { known } }) => tf.clone(known),
+  gradient,
 });
 
 function multiply(left: Tensor2D, weight: Pick<Inputs, 'codes' | 'absmax'>, attrs: Attributes, transposed: boolean): Tensor2D {
@@ -63,7 +72,13 @@ function multiply(left: Tensor2D, weight: Pick<Inputs, 'codes' | 'absmax'>, attr
 export function nf4Linear(x: Tensor, weight: Nf4Tensors): Tensor {
   const { codes, absmax, blockSize, shape, storage } = weight;
   const [out, inn] = shape;
-  const multiplied = (rows: Tensor2D): Tensor => linearKernel.run({ x: rows, codes, absmax }, { blockSize, out, inn, storage });
+  const attrs = { blockSize, out, inn, storage };
+  const multiplied = (x: Tensor2D): Tensor =>
+    productOf(
+      shape,
+      () => linearKernel.run({ x, codes, absmax }, attrs),
+      (known) => knownLinearKernel.run({ x, codes, absmax, known: known as Tensor2D }, attrs),
+    );
   // The decoder works on [rows, width]: two reshapes fewer, each of which would also be recorded for the gradient.
   if (x.rank === 2 && x.shape[1] === inn) return multiplied(x as Tensor2D);
   return tf.tidy(() => tf.reshape(multiplied(tf.reshape(x, [-1, inn])), [...x.shape.slice(0, -1), out]));

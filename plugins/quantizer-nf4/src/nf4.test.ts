@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { RowSource, StoredTensors } from '@nlakit/core';
-import { NF4_VALUES, tf } from '@nlakit/ops';
+import { NF4_VALUES, recallProducts, rememberProducts, tf } from '@nlakit/ops';
 import { encodeSafetensors, openSafetensors, parseHeader, type SafetensorsFile, type TensorEntry } from '@nlakit/safetensors';
 import '@tensorflow/tfjs-backend-cpu';
 import fc from 'fast-check';
@@ -402,6 +402,25 @@ describe('the quantizer on a backend', () => {
       engine.runKernel = runKernel;
       weight.dispose();
     }
+  });
+
+  it('stands in for a product that was kept, with its gradient', async () => {
+    const quantizer = nf4Quantizer();
+    const weight = await quantizer.pack(rowsOf(values, 40), shape);
+    const rows = tf.tensor2d(input, [6, 40]);
+    const { result, products } = rememberProducts(() => quantizer.linear(rows, weight));
+    expect(products).toHaveLength(1);
+    const { kernels } = await tf.profile(() => recallProducts(products, () => quantizer.linear(rows, weight)));
+    expect(kernels.map(({ name }) => name)).not.toContain('NlaNf4Linear');
+    const gradient = (run: (x: tf.Tensor) => tf.Tensor): number[] => [
+      ...tf
+        .grad((x) => tf.square(run(x)))(rows)
+        .dataSync(),
+    ];
+    const recalled = gradient((x) => recallProducts(products, () => quantizer.linear(x, weight)));
+    expect(recalled).toEqual(gradient((x) => quantizer.linear(x, weight)));
+    tf.dispose([rows, result, ...products]);
+    weight.dispose();
   });
 
   it('differentiates a loss through it while other inputs are variables', async () => {

@@ -1,5 +1,5 @@
 import type { Model, ModelSpec, Quantizer } from '@nlakit/core';
-import { tf } from '@nlakit/ops';
+import { isWorthKeeping, tf } from '@nlakit/ops';
 
 /** The rate of matrix products that an engine reaches, and the share of it that a step reaches. */
 export interface Roof {
@@ -19,10 +19,10 @@ const manyRows = 2048;
 const measuredShapes = 4;
 
 /**
- * Floating-point operations of the matrix products of one training step: `(d·N_linear + 4·N_head + a·N_adapter) · tokens`, in which N are
- * numbers of weights, and a product of a weight matrix with t columns is 2·N·t operations. Base weights are frozen, so each is multiplied by in
- * the forward pass and once in the backward pass (for the gradient of its input): d = 4, and 6 where activations are computed again; the
- * head is never computed again: 4. An adapter needs the gradient of its own weights as well: a = 6, and 8. The counting is the usual 6·N·T of
+ * Floating-point operations of the matrix products of one training step: `(4·N_linear + 2·N_again + 4·N_head + a·N_adapter) · tokens`, in which
+ * N are numbers of weights, and a product of a weight matrix with t columns is 2·N·t operations. Base weights are frozen, so each is
+ * multiplied by in the forward pass and once in the backward pass (for the gradient of its input). N_again are those of linears that are
+ * computed again on the way back: none, or with recomputed activations all whose results were not kept. The head is never computed again. An adapter needs the gradient of its own weights as well: a = 6, and 8 where activations are computed again. The counting is the usual 6·N·T of
  * training (Kaplan et al. 2020, section 2.1) without the weight gradients that LoRA does not need. Products between tokens are left out; for
  * Gemma-4-E2B at 512 tokens they are less than 5 %.
  */
@@ -30,9 +30,10 @@ export function stepOperations(
   spec: Pick<ModelSpec, 'linears' | 'vocabularySize' | 'dModel'>,
   { tokens, trained, recomputed }: { readonly tokens: number; readonly trained: number; readonly recomputed: boolean },
 ): number {
-  const linear = weightsOf(spec);
+  const linear = weightsOf([...spec.linears.values()]);
+  const again = recomputed ? weightsOf([...spec.linears.values()].filter((shape) => !isWorthKeeping(shape))) : 0;
   const head = spec.vocabularySize * spec.dModel;
-  return ((recomputed ? 6 : 4) * linear + 4 * head + (recomputed ? 8 : 6) * trained) * tokens;
+  return (4 * linear + 2 * again + 4 * head + (recomputed ? 8 : 6) * trained) * tokens;
 }
 
 /**
@@ -66,8 +67,8 @@ interface LinearShape {
   readonly weights: number;
 }
 
-function weightsOf({ linears }: Pick<ModelSpec, 'linears'>): number {
-  return [...linears.values()].reduce((sum, [out, inn]) => sum + out * inn, 0);
+function weightsOf(shapes: readonly (readonly [out: number, inn: number])[]): number {
+  return shapes.reduce((sum, [out, inn]) => sum + out * inn, 0);
 }
 
 function largestShapes({ linears }: Pick<ModelSpec, 'linears'>): LinearShape[] {

@@ -1,4 +1,5 @@
 import type { BackendCapabilities, MemoryPlan, ModelSpec, PlanContext } from '@nlakit/core';
+import { isWorthKeeping } from '@nlakit/ops';
 import { blockIndex } from './block-index.js';
 import { adapterLinears } from './initial-adapter.js';
 import type { SftRecipe } from './sft-options.js';
@@ -46,12 +47,14 @@ export function planMemory(
 ): MemoryPlan {
   const perBlock = new Array<number>(size.blocks).fill(0);
   let largestLinear = 0;
+  let keptProducts = 0;
   for (const [path, [out, inn]] of spec.linears) {
     largestLinear = Math.max(largestLinear, out * inn);
     const block = blockIndex(path);
     if (block >= size.blocks) continue;
     const inputs = inn * (recipe.dropout > 0 ? copies.inputs.dropout : copies.inputs.plain);
     perBlock[block] = (perBlock[block] ?? 0) + inputs + out * copies.outputs;
+    if (isWorthKeeping([out, inn])) keptProducts += out;
   }
   const held = perBlock.map((perToken) => 4 * size.tokens * perToken);
   // Scores are computed again on the way back, so those of one block are there at a time.
@@ -66,7 +69,10 @@ export function planMemory(
     { name: 'base model', bytes: size.baseBytes },
     { name: 'trained tensors', bytes: 4 * size.trained },
     ...(checkpointActivations
-      ? [{ name: 'states between blocks', bytes: 4 * size.tokens * (spec.footprint?.stateWidth ?? spec.dModel * size.blocks) }]
+      ? [
+          { name: 'states between blocks', bytes: 4 * size.tokens * (spec.footprint?.stateWidth ?? spec.dModel * size.blocks) },
+          { name: 'products cheaper to keep', bytes: 4 * size.tokens * keptProducts },
+        ]
       : []),
     ...(!checkpointActivations ? [working, unpacked, head] : working.bytes + unpacked.bytes > head.bytes ? [working, unpacked] : [head]),
     { name: 'gradients', bytes: checkpointActivations ? Math.ceil((4 * size.trained) / Math.max(1, size.blocks)) : 4 * size.trained },

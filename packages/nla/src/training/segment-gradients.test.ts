@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { type ForwardInput, type ForwardOutput, type LoraAdapter, type Model, type NamedTensors, type Segment } from '@nlakit/core';
-import { tf } from '@nlakit/ops';
+import { isWorthKeeping, tf } from '@nlakit/ops';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { goldenIds, rowsAt, sequence, tinyModel } from '../../../../plugins/model-gemma4/src/testing/tiny-model.js';
 import { createSeedStreams } from '../../../run/src/seed-streams.js';
@@ -68,6 +68,18 @@ describe('segmentGradients', () => {
       const full = `model.language_model.${name}.weight`;
       expect(Math.hypot(...(pieces.gradients.get(full) ?? [])), name).toBeGreaterThan(1e-3);
     }
+  });
+
+  it('does not compute again what is cheaper to keep', async () => {
+    model = await tinyModel({ trainable: true });
+    const parameters = model.parameters?.() ?? new Map<string, tf.Tensor>();
+    const { kernels } = await tf.profile(async () => {
+      await lossAndGradients(model, parameters, { input: sequence, loss: nextTokenLoss }, true);
+      return tf.scalar(0);
+    });
+    const known = kernels.filter(({ name }) => name === 'NlaKnownLinear');
+    expect(known).toHaveLength([...model.spec.linears.values()].filter(isWorthKeeping).length);
+    expect(known.length).toBeGreaterThan(model.spec.layers);
   });
 
   it('would not, if donor keys and values were hidden from the segments', async () => {

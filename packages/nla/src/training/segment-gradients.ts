@@ -1,12 +1,12 @@
 import { finalState, type ForwardOutput, type NamedTensors, type Segment } from '@nlakit/core';
-import { tf } from '@nlakit/ops';
+import { recallProducts, rememberProducts, tf } from '@nlakit/ops';
 import type { DifferentiablePass, GradientSink } from './differentiable-pass.js';
 import { recordGradients } from './record-gradients.js';
 
 /**
  * Activation checkpointing (Chen et al. 2016, arXiv 1604.06174) over a model's segments. Forward, only the states between segments are
- * kept. Backward, from the last segment to the first, each is run again on a tape from the state it had, fed with the gradients of what it
- * produced. Gradients of an entry that several later segments read (keys and values of a donor layer) are summed before its own segment
+ * kept, and the products that are dearer to compute again than to keep (selectively, as Korthikanti et al. 2022, arXiv 2205.05198, have it). Backward,
+ * from the last segment to the first, each is run again on a tape from the state it had, fed with the gradients of what it produced. Gradients of an entry that several later segments read (keys and values of a donor layer) are summed before its own segment
  * is reached, because every segment passes the entries of the state on explicitly.
  *
  * @param variables their gradients go to `sink` segment by segment, and are freed behind it
@@ -19,9 +19,14 @@ export async function segmentGradients(
   sink: GradientSink,
 ): Promise<number> {
   const states: NamedTensors[] = [{}];
+  const kept: (readonly tf.Tensor[])[] = [];
   const upstream = createUpstream();
   try {
-    for (const segment of segments) states.push(segment.run(states.at(-1) ?? {}));
+    for (const segment of segments) {
+      const { result, products } = rememberProducts(() => segment.run(states.at(-1) ?? {}));
+      states.push(result);
+      kept.push(products);
+    }
 
     const end = states.at(-1) ?? {};
     const outputs = Object.values(end);
@@ -33,12 +38,18 @@ export async function segmentGradients(
 
     for (let index = segments.length - 1; index >= 0; index--) {
       const before = states[index] ?? {};
-      await throughSegment(segments[index] as Segment, before, states.pop() ?? {}, upstream, variables, sink);
+      const products = kept.pop() ?? [];
+      try {
+        await throughSegment(segments[index] as Segment, before, states.pop() ?? {}, products, upstream, variables, sink);
+      } finally {
+        tf.dispose([...products]);
+      }
     }
     return lossValue;
   } finally {
     upstream.dispose();
     for (const state of states) tf.dispose(Object.values(state));
+    for (const products of kept) tf.dispose([...products]);
   }
 }
 
@@ -47,6 +58,7 @@ async function throughSegment(
   segment: Segment,
   before: NamedTensors,
   after: NamedTensors,
+  products: readonly tf.Tensor[],
   upstream: Upstream,
   variables: readonly tf.Tensor[],
   sink: GradientSink,
@@ -61,7 +73,7 @@ async function throughSegment(
   if (fed.length === 0) return;
   try {
     const { value, gradients } = recordGradients(() => {
-      const again = segment.run(before);
+      const again = recallProducts(products, () => segment.run(before));
       return feed(
         fed.map(({ name }) => again[name] as tf.Tensor),
         fed.map(({ gradient }) => gradient),
