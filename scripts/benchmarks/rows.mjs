@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { platform } from 'node:os';
 
-// The rows of the table of benchmarks: what is run, and what it is to reach. Ratios are our time over Python's in the same run.
+// The rows of the table of benchmarks: what is run, and what it is to reach. Ratios are our time over Python's, or over that of the kernels that
+// tfjs-backend-wasm ships, in the same run.
 
 const wasm = { backend: '@nlakit/backend-wasm' };
 const tensorflow = { backend: '@nlakit/backend-tfjs-node-gpu' };
@@ -21,6 +22,8 @@ const ratio = (limit) => ({ what: 'time, ours / Python', of: (row) => row.ratio,
 /** Python's time over ours, where the target is stated as a rate. */
 const speed = (least) => ({ what: 'tokens/s, ours / Python', of: (row) => 1 / row.ratio, least });
 const memory = (limit) => ({ what: 'peak memory, ours / Python', of: (row) => row.peakBytes / row.peer?.peakBytes, limit });
+/** Our time over that of the shipped kernels. */
+const stock = (limit) => ({ what: 'time, ours / shipped kernels', of: (row) => row.stock?.ratio, limit });
 const roof = (least) => ({ what: "share of the engine's own matrix products", of: (row) => row.roof?.share, least });
 
 const plain = (batch) => `#plain, batch ${batch} of`;
@@ -84,6 +87,22 @@ export const rows = [
       targets: [],
     },
   ]),
+  // Against tfjs-backend-wasm as it is shipped, without Python, whose threads would take turns with both.
+  ...[
+    ...[1, 16].map((batch) => ({
+      id: `tiny-step-${batch}`,
+      measured: ['tiny-step', '--only', plain(batch)],
+      repeats: batch === 1 ? '7' : '3',
+    })),
+    ...[1, 8].map((batch) => ({ id: `generate-${batch}`, measured: ['generate', '--only', generation(batch)], repeats: '5' })),
+  ].map(({ id, measured, repeats }) => ({
+    id: `${id}-wasm-shipped`,
+    args: [...measured, '--repeats', repeats, '--baseline', 'stock'],
+    quick: [...measured, '--length', '16', '--repeats', '1', '--baseline', 'stock'],
+    ...wasm,
+    alone: true,
+    targets: [stock(1)],
+  })),
   ...[wasm, tensorflow].map((use, at) => ({
     id: `nf4-unpack-${['wasm', 'tensorflow'][at]}`,
     args: ['nf4', '--only', 'unpack to', '--repeats', '9'],

@@ -26,7 +26,10 @@ export function markdown({ writtenAt, machine, peer, quick, rows }) {
           .join(', ')}`;
   const gib = (bytes) => (bytes === undefined ? '' : `${(bytes / 2 ** 30).toFixed(2)} GiB`);
   const seconds = (value) => (value === undefined ? '' : `${value < 100 ? value.toPrecision(3) : value.toFixed(0)} s`);
+  const range = ({ median, min, max }) => `${seconds(median)} (${seconds(min)} to ${seconds(max)})`;
   const measured = rows.flatMap((row) => (row.rows ?? []).map((one) => ({ ...row, ...one })));
+  const besideStock = measured.filter(({ stock }) => stock !== undefined);
+  const besidePython = measured.filter(({ stock }) => stock === undefined);
   const targets = rows.flatMap(({ id, status, targets = [] }) => targets.map((target) => ({ id, status, ...target })));
   const failed = rows.filter(({ status }) => status !== 'done');
   return [
@@ -46,12 +49,12 @@ export function markdown({ writtenAt, machine, peer, quick, rows }) {
     '',
     ...table(
       ['row', 'what', 'ours (min to max)', 'peak', 'Python (min to max)', 'peak', 'threads', 'ours / Python', 'roof', 'reached'],
-      measured.map(({ id, what, seconds: ours, peakBytes, peer: theirs, ratio, roof }) => [
+      besidePython.map(({ id, what, seconds: ours, peakBytes, peer: theirs, ratio, roof }) => [
         id,
         what,
-        `${seconds(ours.median)} (${seconds(ours.min)} to ${seconds(ours.max)})`,
+        range(ours),
         gib(peakBytes),
-        theirs === undefined ? '' : `${seconds(theirs.seconds.median)} (${seconds(theirs.seconds.min)} to ${seconds(theirs.seconds.max)})`,
+        theirs === undefined ? '' : range(theirs.seconds),
         gib(theirs?.peakBytes),
         theirs === undefined ? '' : `${theirs.threads}`,
         ratio === undefined ? '' : `${ratio.toPrecision(3)}`,
@@ -59,6 +62,28 @@ export function markdown({ writtenAt, machine, peer, quick, rows }) {
         roof === undefined ? '' : `${(100 * roof.share).toFixed(0)} %`,
       ]),
     ),
+    ...(besideStock.length === 0
+      ? []
+      : [
+          '',
+          '## Beside the shipped kernels',
+          '',
+          'The same engine with the kernels that the library under it ships, in a process of its own. Both compute the same losses and tokens, but for rounding.',
+          '',
+          ...table(
+            ['row', 'what', 'ours (min to max)', 'peak', 'shipped (min to max)', 'peak', 'ours / shipped', 'difference'],
+            besideStock.map(({ id, what, seconds: ours, peakBytes, stock }) => [
+              id,
+              what,
+              range(ours),
+              gib(peakBytes),
+              range(stock.seconds),
+              gib(stock.peakBytes),
+              stock.ratio.toPrecision(3),
+              stock.difference.toPrecision(2),
+            ]),
+          ),
+        ]),
     ...(failed.length === 0
       ? []
       : [

@@ -238,7 +238,12 @@ export function createProgram(io: CliIo, json: boolean, action: HandlerOf): Comm
     .option('--peer <python>', 'a Python with torch, transformers, peft and bitsandbytes to measure in turn with ours')
     .option('--keep-activations', 'keep them in e2b-step instead of computing them again: faster, and larger')
     .addOption(new Option('--peer-dtype <dtype>', 'what it computes in, in e2b-step (default: bf16)').choices(['bf16', 'f32']))
-    .option('--baseline <name>', "roof: the engine's own matrix products, and the share of them that a training step reaches", repeated)
+    .option(
+      '--baseline <name>',
+      "roof: the engine's own matrix products, and the share of them that a training step reaches; stock: the kernels that the library under the wasm backend ships, in turn with ours",
+      repeated,
+    )
+    .option('--in-turn', 'measure one row, each time when a line comes on standard input, and answer with a line of JSON')
     .option('--profile', 'where the time of a training step goes, kernel by kernel')
     .option('--out <file>', 'write the result there, too')
     .action(action(async () => (await import('./commands/bench.js')).bench));

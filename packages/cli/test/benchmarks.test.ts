@@ -17,7 +17,8 @@ if (args.includes('@nlakit/backend-tfjs-node-gpu')) {
 }
 const seconds = { median: 1, min: 0.5, max: 2 };
 const peer = args.includes('--peer') ? { ratio: 0.5, peer: { seconds: { median: 2, min: 1, max: 4 }, peakBytes: 2 ** 31, threads: 2 } } : {};
-console.log(JSON.stringify({ rows: [{ case: args[1], what: args[1], seconds, peakBytes: 2 ** 30, ...peer }], machine: {}, peer: { python: '3.99', versions: { torch: '1' } } }));
+const stock = args.includes('stock') ? { stock: { seconds: { median: 4, min: 4, max: 4 }, peakBytes: 2 ** 30, ratio: 0.25, difference: 1e-7 } } : {};
+console.log(JSON.stringify({ rows: [{ case: args[1], what: args[1], seconds, peakBytes: 2 ** 30, ...peer, ...stock }], machine: {}, peer: { python: '3.99', versions: { torch: '1' } } }));
 `;
 
 interface Results {
@@ -61,6 +62,13 @@ describe('pnpm benchmarks', () => {
     expect(JSON.stringify(results)).not.toMatch(/\/my\/own|\/somewhere/);
     expect(page).toContain('| generate-1-wasm | tokens/s, ours / Python | 2.00 | at least 3 | **no** |');
     expect(page).toMatch(/tiny-step-1-tensorflow \| 2: There is no plugin/);
+  });
+
+  it('shows what was measured beside the shipped kernels in a table of its own', async () => {
+    const { results, page } = await run('--python', 'python3', '--only', 'tiny-step-1-wasm-shipped');
+    expect(results.rows.at(-1)).toMatchObject({ status: 'done', targets: [{ measured: 0.25, met: true }] });
+    expect(results.rows.at(-1)?.command).toMatch(/--baseline stock --backend @nlakit\/backend-wasm$/);
+    expect(page).toMatch(/tiny-step-1-wasm-shipped \| tiny-step \| 1.00 s .* \| 4.00 s .* \| 0.250 \| 1.0e-7 \|/);
   });
 
   it('keeps the rows that it does not run again', async () => {

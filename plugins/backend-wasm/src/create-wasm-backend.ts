@@ -7,6 +7,7 @@ import { defaultMaxHeapBytes, heapCeiling } from './heap-account.js';
 import { supportsRelaxedSimd } from './instantiate-kernels.js';
 import type { WasmBackendOptions } from './options.js';
 import { domainKernelNames, registerKernels } from './register-kernels.js';
+import type { KernelChoice } from './register-kernels.js';
 import { selfTest } from './self-test.js';
 import { startHeap } from './start-heap.js';
 import { attachEngine, configureEngine, dismissHelpers, findEngine } from './wasm-engine.js';
@@ -18,15 +19,16 @@ import type { WasmEngine } from './wasm-engine.js';
  * last call; {@link Backend.dispose} of any handle ends it for all. Throws `E_BACKEND_UNAVAILABLE` if the backend cannot start.
  */
 export async function createWasmBackend(options: Partial<WasmBackendOptions> = {}): Promise<Backend> {
-  const { threads = 1 } = options;
+  const { kernels = 'own' } = options;
+  const threads = kernels === 'stock' ? 1 : (options.threads ?? 1);
   const backend = await startTfjs(threads > 1);
-  registerKernels();
+  registerKernels(kernels);
   const build = options.relaxedSimd !== 'off' && supportsRelaxedSimd() ? 'relaxed' : 'plain';
   const maxHeapBytes = options.maxHeapBytes ?? defaultMaxHeapBytes;
   const engine = findEngine(backend) ?? attachEngine(backend, build, maxHeapBytes);
   engine.account.maxHeapBytes = maxHeapBytes;
   configureEngine(engine, build, threads);
-  return handle(engine);
+  return handle(engine, kernels);
 }
 
 async function startTfjs(sharedHeap: boolean): Promise<BackendWasm> {
@@ -48,15 +50,16 @@ function unavailable(found: string): NlaError {
   });
 }
 
-function handle(engine: WasmEngine): Backend {
+function handle(engine: WasmEngine, choice: KernelChoice): Backend {
   const { account, backend } = engine;
   const simd = engine.build === 'relaxed' ? 'SIMD with fused multiply-add' : 'SIMD';
+  const kernels = choice === 'own' ? `nlakit kernels (${simd})` : 'kernels as shipped';
   return {
     name: 'wasm',
     // Without the threads: they change no bits, and a run that goes on with another number of them goes on on the same engine.
-    description: `tfjs-backend-wasm ${version_wasm}, nlakit kernels (${simd}), Node ${process.versions.node}, ${cpus()[0]?.model.trim() ?? process.arch}`,
+    description: `tfjs-backend-wasm ${version_wasm}, ${kernels}, Node ${process.versions.node}, ${cpus()[0]?.model.trim() ?? process.arch}`,
     capabilities: {
-      kernels: domainKernelNames,
+      kernels: choice === 'own' ? domainKernelNames : [],
       multiply: ['f32'],
       maxTensorBytes: Math.min(account.maxHeapBytes, 2 ** 31 - 1),
       deviceBytes: Math.min(account.maxHeapBytes, heapCeiling),

@@ -16,3 +16,9 @@ vitest.describe.skipIf(!supportsRelaxedSimd())(
     });
   },
 );
+
+vitest.describe('the kernels of tfjs-backend-wasm', () => {
+  describeDomainKernels(vitest, 'wasm', async () => {
+    await createWasmBackend({ kernels: 'stock' });
+  });
+});

@@ -12,6 +12,11 @@ export const optionsSchema = z.strictObject({
    * heap that threads can share, so the first backend of a process decides between one and more. It pays on idle processors only.
    */
   threads: z.number().int().min(1).max(16).default(1),
+  /**
+   * `stock`: compute as tfjs-backend-wasm does by itself, to measure against it. Of ours there is only what it lacks and training needs, and the
+   * account of the heap; operations of ours are composed of those of tfjs, `relaxedSimd` and `threads` say nothing.
+   */
+  kernels: z.enum(['own', 'stock']).default('own'),
 });
 
 /** Options of `createWasmBackend`. */

@@ -1,4 +1,5 @@
 import { getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
+import type { KernelConfig } from '@tensorflow/tfjs-core';
 import { attention, attentionGrad } from './kernels/attention.js';
 import { batchMatMul } from './kernels/batch-mat-mul.js';
 import { kernelConfig } from './kernels/define-kernel.js';
@@ -21,6 +22,7 @@ import { tile } from './kernels/tile.js';
 import { transpose } from './kernels/transpose.js';
 import { exp, tanh } from './kernels/unary.js';
 import { unsortedSegmentSum } from './kernels/unsorted-segment-sum.js';
+import type { WasmBackendOptions } from './options.js';
 
 /** Every kernel of this package. */
 const kernels: readonly WasmKernel[] = [
@@ -60,20 +62,37 @@ const kernels: readonly WasmKernel[] = [
 /** Names of the domain kernels among {@link kernels}. */
 export const domainKernelNames: readonly string[] = kernels.map(({ name }) => name).filter((name) => name.startsWith('Nla'));
 
-/** The tfjs registry belongs to the process, so this does too: a second copy of the package must not wrap our own kernels as stock. */
+/** Whose kernels the backend computes with. */
+export type KernelChoice = WasmBackendOptions['kernels'];
+
+/** What is registered, and what tfjs-backend-wasm had under the names of our kernels. */
+interface Registered {
+  choice: KernelChoice | undefined;
+  readonly stock: ReadonlyMap<string, KernelConfig>;
+}
+
+/** The tfjs registry belongs to the process, so this does too: a second copy of the package must not take our own kernels for stock. */
 const registered = Symbol.for('nlakit.backend-wasm.registered');
 
 /**
- * Registers the kernels for the tfjs backend `wasm`, once per process, in place of the stock ones of the same name. A composition that
- * @nlakit/ops registered before is replaced too.
+ * Registers the kernels for the tfjs backend `wasm` in place of the stock ones of the same name, or, for `stock`, puts those back and leaves
+ * only what they lack. A composition that @nlakit/ops registered before is replaced too; for `stock` it registers them again when they are used.
  */
-export function registerKernels(): void {
-  const process = globalThis as Record<symbol, unknown>;
-  if (process[registered] === true) return;
+export function registerKernels(choice: KernelChoice): void {
+  const process = globalThis as { [registered]?: Registered };
+  const state = (process[registered] ??= { choice: undefined, stock: stockKernels() });
+  if (state.choice === choice) return;
   for (const kernel of kernels) {
-    const stock = getKernel(kernel.name, 'wasm');
-    if (stock !== undefined) unregisterKernel(kernel.name, 'wasm');
-    registerKernel(kernelConfig(kernel, stock));
+    const stock = state.stock.get(kernel.name);
+    const composed = kernel.name.startsWith('Nla');
+    if (getKernel(kernel.name, 'wasm') !== undefined) unregisterKernel(kernel.name, 'wasm');
+    if (choice === 'own' || (stock === undefined && !composed)) registerKernel(kernelConfig(kernel, stock));
+    else if (stock !== undefined) registerKernel(stock);
   }
-  process[registered] = true;
+  state.choice = choice;
+}
+
+function stockKernels(): ReadonlyMap<string, KernelConfig> {
+  const found = kernels.flatMap(({ name }) => (name.startsWith('Nla') ? [] : [getKernel(name, 'wasm')]));
+  return new Map(found.flatMap((stock) => (stock === undefined ? [] : [[stock.kernelName, stock]])));
 }

@@ -32,12 +32,33 @@ describe('the wasm backend', () => {
     expect(tf.env().getBool('PROD')).toBe(true);
   });
 
-  it.each([{ maxHeapBytes: 0 }, { maxHeapBytes: 2 ** 33 }, { relaxedSimd: 'on' }, { threads: 0 }, { threads: 1.5 }])(
+  it.each([{ maxHeapBytes: 0 }, { maxHeapBytes: 2 ** 33 }, { relaxedSimd: 'on' }, { threads: 0 }, { threads: 1.5 }, { kernels: 'both' }])(
     'refuses the options %j',
     async (options) => {
       expect((await plugin.optionsSchema['~standard'].validate(options)).issues).toBeDefined();
     },
   );
+
+  it('computes with the kernels of tfjs alone where it is asked to, and with ours again', async () => {
+    const own = await createWasmBackend();
+    const names = own.capabilities.kernels;
+    const ours = tf.getKernel('BatchMatMul', 'wasm');
+    const stock = await createWasmBackend({ kernels: 'stock' });
+    expect(stock.capabilities.kernels).toEqual([]);
+    expect(stock.description).toMatch(/kernels as shipped/);
+    expect(names.filter((name) => tf.getKernel(name, 'wasm') !== undefined)).toEqual([]);
+    const shipped = tf.getKernel('BatchMatMul', 'wasm');
+    expect(shipped.kernelFunc).not.toBe(ours.kernelFunc);
+    expect((await stock.selfTest()).ok).toBe(true);
+    // The gradient of gather needs a kernel that tfjs-backend-wasm has none of.
+    const sums = tf.tidy(() => tf.unsortedSegmentSum(tf.tensor1d([5, 6, 7]), tf.tensor1d([1, 1, 0], 'int32'), 2).arraySync());
+    expect(sums).toEqual([7, 11]);
+    const again = await createWasmBackend();
+    expect(again.capabilities.kernels).toEqual(names);
+    expect(again.description).toBe(own.description);
+    expect(tf.getKernel('BatchMatMul', 'wasm').kernelFunc).not.toBe(shipped.kernelFunc);
+    expect((await again.selfTest()).ok).toBe(true);
+  });
 
   it('tests itself, and notices a broken product', async () => {
     const backend = await createWasmBackend();

@@ -1,12 +1,13 @@
 import type { CommandContext } from '../command-context.js';
 import type { KernelTime } from '@nlakit/ops';
-import type { BesidePeer } from './beside-peer.js';
+import type { Asker } from './asker.js';
 import type { Roof } from './gemm-roof.js';
+import type { BesideOthers } from './measure-in-turn.js';
 import type { PeerPython } from './peer-python.js';
 import type { SecondsSummary } from './summarize.js';
 
-/** What else a row can be measured against; `roof`: the engine's own matrix products. */
-export const baselineNames = ['roof'] as const;
+/** What else a row can be measured against; `roof`: the engine's own matrix products, `stock`: the kernels of the library under it. */
+export const baselineNames = ['roof', 'stock'] as const;
 export type BaselineName = (typeof baselineNames)[number];
 
 /** What a case works with. */
@@ -28,6 +29,8 @@ export interface BenchSetting {
   readonly only?: string;
   /** What to measure beside, where the case has something to compare. */
   readonly peer?: PeerPython;
+  /** The process that asks this one to measure, where there is one. */
+  readonly asker?: Asker;
   /** What else to measure of the same work, where the case has it. */
   readonly baselines: readonly BaselineName[];
   /** Whether one run more is taken apart by kernel, where the case has it. */
@@ -39,7 +42,7 @@ export interface BenchSetting {
 }
 
 /** One measured thing. */
-export interface BenchRow extends BesidePeer {
+export interface BenchRow extends BesideOthers {
   /** Name of the case. */
   readonly case: string;
   /** What of the case: `quantize bf16`. */

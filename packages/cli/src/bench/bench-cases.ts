@@ -9,6 +9,8 @@ interface CaseEntry {
   readonly warmup?: number;
   /** Packages that a Python needs to be measured beside. Absent: the case has no counterpart there. */
   readonly peerPackages?: readonly string[];
+  /** Whether it can be measured against the kernels of the library under a backend. */
+  readonly stock?: true;
   load(): Promise<BenchCase>;
 }
 
@@ -22,13 +24,20 @@ export const benchCases: ReadonlyMap<string, CaseEntry> = new Map<string, CaseEn
   ['startup', { peerPackages: training, load: async () => (await import('./startup.js')).startupCase }],
   ['load', { peerPackages: inference, load: async () => (await import('./load.js')).loadCase }],
   ['nf4', { peerPackages: packing, load: async () => (await import('./nf4.js')).nf4Case }],
-  ['generate', { peerPackages: inference, load: async () => (await import('./generate.js')).generateCase }],
-  ['tiny-step', { peerPackages: training, load: async () => (await import('./tiny-step.js')).tinyStepCase }],
+  ['generate', { stock: true, peerPackages: inference, load: async () => (await import('./generate.js')).generateCase }],
+  ['tiny-step', { stock: true, peerPackages: training, load: async () => (await import('./tiny-step.js')).tinyStepCase }],
   ['extract', { load: async () => (await import('./extract.js')).extractCase }],
   ['nf4-e2b', { onlyByName: true, repeats: 1, peerPackages: packing, load: async () => (await import('./nf4-e2b.js')).nf4E2bCase }],
   ['extract-e2b', { onlyByName: true, repeats: 1, load: async () => (await import('./extract.js')).extractE2bCase }],
   [
     'e2b-step',
-    { onlyByName: true, repeats: 1, warmup: 0, peerPackages: quantized, load: async () => (await import('./e2b-step.js')).e2bStepCase },
+    {
+      onlyByName: true,
+      repeats: 1,
+      warmup: 0,
+      stock: true,
+      peerPackages: quantized,
+      load: async () => (await import('./e2b-step.js')).e2bStepCase,
+    },
   ],
 ]);

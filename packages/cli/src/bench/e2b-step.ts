@@ -23,6 +23,8 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
     model = await loadE2bModel(setting, backend, quantizer);
     const loadSeconds = (performance.now() - loading) / 1000;
     const { details, ...row } = await measureTrainingRow(setting, {
+      name: 'e2b-step',
+      what,
       model,
       backend,
       quantizer,
@@ -33,7 +35,7 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
         ...(setting.peer === undefined ? {} : { python: setting.peer }),
       },
     });
-    return [{ case: 'e2b-step', what, ...row, details: { ...details, loadSeconds } }];
+    return [{ ...row, details: { ...details, loadSeconds } }];
   } finally {
     model?.dispose();
     await parts.dispose();

@@ -1,8 +1,9 @@
-import type { PeerProcess, PeerPython } from './peer-python.js';
+import type { MeasuringProcess } from './measuring-process.js';
+import type { PeerPython } from './peer-python.js';
 
 /** A peer that starts a new process each time and measures from its start to its first answer, so imports and loading count. */
-export function freshPeerProcess(python: PeerPython, script: string, settings: object): PeerProcess {
-  let facts: PeerProcess['facts'] = {};
+export function freshPeerProcess(python: PeerPython, script: string, settings: object): MeasuringProcess {
+  let facts: MeasuringProcess['facts'] = {};
   return {
     get facts() {
       return facts;

@@ -5,6 +5,7 @@ import { besidePeer } from './beside-peer.js';
 import { bundledModelFolder } from './bundled-model-folder.js';
 import { measure } from './measure.js';
 import { openBenchParts } from './open-bench-parts.js';
+import { besideStock } from './stock-engine.js';
 
 const maxNewTokens = 64;
 
@@ -24,21 +25,24 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
     try {
       const backend = await parts.backend();
       const model = await parts.model();
-      const random = createSeedStreams(0).stream('bench.generate');
       for (const batch of batches) {
+        // A stream for each, so that a row has the same prompts alone and with others.
+        const random = createSeedStreams(0).stream('bench.generate');
         const prompts = Array.from({ length: batch }, () =>
           Int32Array.from({ length }, () => Math.floor(random.uniform() * model.spec.vocabularySize)),
         );
-        let produced = 0;
+        let produced: number[] = [];
         const generate = async (): Promise<void> => {
-          produced = 0;
+          produced = [];
           const steps = model.generate({ prompts, overrides: [], perLayerIds: 'marker', maxNewTokens, stopIds: [], signal });
-          for await (const { ids } of steps) produced += ids.length;
+          for await (const { ids } of steps) produced.push(...ids);
         };
         const compared = quantizer === '@nlakit/ops#plain' ? setting : {};
         const peerSettings = { model: bundledModelFolder(), prompts: prompts.map((ids) => [...ids]), newTokens: maxNewTokens };
         const measured = await besidePeer(compared, 'generate.py', peerSettings, (peer) =>
-          measure(generate, { repeats, warmup, signal, peer }),
+          besideStock(setting, { name: 'generate', what: whatOf(batch) }, (stock) =>
+            measure(generate, { repeats, warmup, signal, computed: () => produced, peer, stock, asker: setting.asker }),
+          ),
         );
         rows.push({
           case: 'generate',
@@ -46,7 +50,7 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
           backend: setting.backend,
           repeats,
           ...measured,
-          rate: produced / measured.seconds.median,
+          rate: produced.length / measured.seconds.median,
           rateUnit: 'tokens/s',
           peakBytes: peakResidentBytes(),
           backendPeakBytes: backend.memory().peakBytes,

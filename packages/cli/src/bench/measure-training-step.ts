@@ -58,7 +58,7 @@ export async function measureTrainingStep(
   }: {
     readonly steps?: number;
     readonly signal?: AbortSignal;
-    readonly onStep?: (step: number) => unknown;
+    readonly onStep?: (step: number, measured: MeasuredStep) => unknown;
     readonly profiled?: boolean;
   } = {},
 ): Promise<MeasuredTraining> {
@@ -134,8 +134,9 @@ export async function measureTrainingStep(
   let profile: readonly KernelTime[] | undefined;
   try {
     for (let step = 1; step <= steps; step++) {
-      measured.push(await takeStep(step));
-      await onStep?.(step);
+      const taken = await takeStep(step);
+      measured.push(taken);
+      await onStep?.(step, taken);
     }
     if (profiled) profile = await profileKernels(() => takeStep(steps + 1));
   } finally {

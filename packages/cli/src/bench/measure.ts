@@ -1,18 +1,17 @@
-import { createPeerTimer, type BesidePeer } from './beside-peer.js';
-import type { PeerProcess } from './peer-python.js';
+import { createTurns, type BesideOthers, type Others } from './measure-in-turn.js';
 import { stopIfInterrupted } from './stop-if-interrupted.js';
 import { summarize, type SecondsSummary } from './summarize.js';
 
 /** What {@link measure} found. */
-export interface Measured extends BesidePeer {
+export interface Measured extends BesideOthers {
   readonly seconds: SecondsSummary;
   /** Median of the processor time of this process, seconds: on a machine that does other work it says more than wall time. */
   readonly cpuSeconds: number;
 }
 
 /**
- * Runs `work` `warmup` times without counting it, then `repeats` times; the peer, where there is one, has its turn after each. Throws
- * `E_INTERRUPTED` between two runs.
+ * Runs `work` `warmup` times without counting it, then `repeats` times; the others, where there are any, have their turn after each, and
+ * where they compute the same, `computed` says what the last run did. Throws `E_INTERRUPTED` between two runs.
  */
 export async function measure(
   work: () => unknown,
@@ -20,25 +19,32 @@ export async function measure(
     repeats,
     warmup,
     signal,
-    peer,
-  }: { readonly repeats: number; readonly warmup: number; readonly signal: AbortSignal; readonly peer?: PeerProcess | undefined },
+    computed,
+    ...others
+  }: {
+    readonly repeats: number;
+    readonly warmup: number;
+    readonly signal: AbortSignal;
+    readonly computed?: () => readonly number[];
+  } & Others,
 ): Promise<Measured> {
   const seconds: number[] = [];
   const cpuSeconds: number[] = [];
-  const beside = createPeerTimer(peer, warmup);
+  const turns = createTurns(others, warmup);
+  await turns.begin();
   for (let run = 0; run < warmup + repeats; run++) {
     stopIfInterrupted(signal);
     const cpu = process.cpuUsage();
     const started = performance.now();
     await work();
-    const ended = performance.now();
+    const took = (performance.now() - started) / 1000;
     const { user, system } = process.cpuUsage(cpu);
     if (run >= warmup) {
-      seconds.push((ended - started) / 1000);
+      seconds.push(took);
       cpuSeconds.push((user + system) / 1e6);
     }
-    await beside.turn();
+    await turns.next({ seconds: took, ...(computed === undefined ? {} : { computed: computed() }) });
   }
   const summary = summarize(seconds);
-  return { seconds: summary, cpuSeconds: summarize(cpuSeconds).median, ...beside.compare(summary) };
+  return { seconds: summary, cpuSeconds: summarize(cpuSeconds).median, ...turns.compare(summary) };
 }

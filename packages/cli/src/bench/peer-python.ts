@@ -1,10 +1,10 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { NlaError } from '@nlakit/core';
+import { lastWords, startMeasuringProcess, type MeasuringProcess } from './measuring-process.js';
 import { stopIfInterrupted } from './stop-if-interrupted.js';
 
 /** Beside the bundled chunk this stands in once built; the second place is where they lie seen from the source. */
@@ -15,27 +15,8 @@ export interface PeerPython {
   readonly python: string;
   /** Versions of the libraries by name. */
   readonly versions: Readonly<Record<string, string>>;
-  /** Starts a script of `peer/` with its settings; resolves when it is ready to measure. */
-  start(script: string, settings: object): Promise<PeerProcess>;
-}
-
-/** One thing that Python measured once. */
-export interface PeerMeasurement {
-  readonly seconds: number;
-  /** Largest resident memory of its process so far, bytes. */
-  readonly peakBytes: number;
-  /** What else the script says, such as seconds of a part. */
-  readonly [figure: string]: number | string;
-}
-
-/** A script that has prepared and measures whenever it is asked to. */
-export interface PeerProcess {
-  /** What the script says of what it made; `threads`: those that torch computes with. */
-  readonly facts: Readonly<Record<string, number | string>>;
-  /** Seconds from its start until it was ready. */
-  readonly startSeconds: number;
-  measure(): Promise<PeerMeasurement>;
-  close(): Promise<void>;
+  /** Starts a script of `peer/` with its settings; resolves when it is ready to measure. Of its facts, `threads` are those that torch computes with. */
+  start(script: string, settings: object): Promise<MeasuringProcess>;
 }
 
 interface Environment {
@@ -79,61 +60,10 @@ export async function openPeerPython(
       kind: 'input',
     });
   }
-  return { python, versions, start: (script, settings) => startScript(command, join(folder, script), settings, { cwd, signal }) };
-}
-
-async function startScript(
-  command: string,
-  script: string,
-  settings: object,
-  { cwd, signal }: { readonly cwd: string; readonly signal: AbortSignal },
-): Promise<PeerProcess> {
-  const started = performance.now();
-  const child = spawn(command, [script], { cwd, stdio: 'pipe' });
-  let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(-8192)));
-  // What is written to a process that has ended is no news: its end is.
-  child.stdin.on('error', () => undefined);
-  const ended = new Promise<string>((resolve) => {
-    child.on('error', (error) => resolve(error.message));
-    child.on('close', (code, killed) => resolve(killed === null ? `ended with ${code}` : `was ended by ${killed}`));
-  });
-  const stop = (): void => void child.kill();
-  signal.addEventListener('abort', stop, { once: true });
-
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const answer = async <Answer>(): Promise<Answer> => {
-    const { value, done } = await lines.next();
-    if (done !== true) return JSON.parse(value) as Answer;
-    const how = await ended;
-    stopIfInterrupted(signal);
-    throw new NlaError('E_BENCH_PEER', {
-      message: `The Python side could not measure: it ${how}.`,
-      found: lastWords(errors, how),
-      expected: 'one answer for each thing it is asked to measure',
-      fix: 'See what it says; `ended by SIGKILL` usually means that the machine has too little memory for both sides.',
-    });
-  };
-  child.stdin.write(`${JSON.stringify(settings)}\n`);
-  const facts = await answer<Readonly<Record<string, number | string>>>();
   return {
-    facts,
-    startSeconds: (performance.now() - started) / 1000,
-    measure() {
-      child.stdin.write('\n');
-      return answer<PeerMeasurement>();
-    },
-    async close() {
-      signal.removeEventListener('abort', stop);
-      child.stdin.end();
-      await ended;
-    },
+    python,
+    versions,
+    start: (script, settings) =>
+      startMeasuringProcess({ command, args: [join(folder, script)], settings, who: 'The Python side', code: 'E_BENCH_PEER', cwd, signal }),
   };
-}
-
-/** The last lines of what a process wrote, or else what is known of its end. */
-function lastWords(written: string, cause: unknown): string {
-  const lines = written.trim().split('\n').slice(-3).join(' | ');
-  if (lines !== '') return lines;
-  return cause instanceof Error ? cause.message : String(cause);
 }

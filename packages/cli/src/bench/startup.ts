@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { resolveRecipe } from '@nlakit/nla/training';
+import { backendArguments } from './backend-arguments.js';
 import { isWanted, type BenchCase, type BenchRow, type BenchSetting } from './bench-case.js';
 import { builtProgram } from './built-program.js';
 import { bundledModelFolder } from './bundled-model-folder.js';
@@ -20,14 +21,11 @@ const length = 128;
  * its first training step (batch 1 of `tiny-step`). Ours are timed until they have ended, Python's until they have answered.
  */
 async function run(setting: BenchSetting): Promise<BenchRow[]> {
-  const { context, repeats, warmup, backend, backendOptions = {} } = setting;
+  const { context, repeats, warmup, backend } = setting;
   const program = builtProgram();
   const start = promisify(execFile);
   const { signal, cwd } = context.io;
-  const onBackend = [
-    ...['--backend', backend],
-    ...Object.entries(backendOptions).flatMap(([name, value]) => ['--set', `backend.options.${name}=${JSON.stringify(value)}`]),
-  ];
+  const onBackend = backendArguments(setting);
   const model = bundledModelFolder();
   const recipe = resolveRecipe({ rank: 16, microBatch: 1, maxLength: length }, 'av');
   const rows: BenchRow[] = [];

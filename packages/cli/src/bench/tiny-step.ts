@@ -20,6 +20,8 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
     const parts = await openBenchParts(setting, { use: quantizer });
     try {
       const row = await measureTrainingRow(setting, {
+        name: 'tiny-step',
+        what,
         backend: await parts.backend(),
         model: await parts.model(),
         quantizer: await parts.quantizer(),
@@ -30,7 +32,7 @@ async function run(setting: BenchSetting): Promise<BenchRow[]> {
           ...(quantizer === '@nlakit/ops#plain' && setting.peer !== undefined ? { python: setting.peer } : {}),
         },
       });
-      rows.push({ case: 'tiny-step', what, ...row });
+      rows.push(row);
     } finally {
       await parts.dispose();
     }

@@ -2,15 +2,20 @@ import type { Backend, Model, Quantizer } from '@nlakit/core';
 import { resolveRecipe, type SftOptions } from '@nlakit/nla/training';
 import { peakResidentBytes } from '../peak-resident-bytes.js';
 import type { BenchRow, BenchSetting } from './bench-case.js';
-import { besidePeer, createPeerTimer } from './beside-peer.js';
+import { besidePeer } from './beside-peer.js';
 import { measureRoof } from './gemm-roof.js';
+import { createTurns, type Others } from './measure-in-turn.js';
 import { measureTrainingStep } from './measure-training-step.js';
 import type { PeerPython } from './peer-python.js';
 import { peerTraining } from './peer-training.js';
+import { besideStock } from './stock-engine.js';
 import { summarize } from './summarize.js';
 
 /** What a case of training steps measures. */
 export interface TrainingToMeasure {
+  /** Names of the case and of its row. */
+  readonly name: string;
+  readonly what: string;
   readonly model: Model;
   readonly backend: Backend;
   readonly quantizer: Quantizer | undefined;
@@ -19,23 +24,24 @@ export interface TrainingToMeasure {
   readonly peer: { readonly python?: PeerPython; readonly script: string; readonly settings: object };
 }
 
-/** Measures steps of a recipe, in turn with Python's where there is one, and then what was asked for besides: a profile, the roof. */
+/** Measures steps of a recipe, in turn with the others where there are any, and then what was asked for besides: a profile, the roof. */
 export async function measureTrainingRow(
   setting: BenchSetting,
-  { model, backend, quantizer, recipe, peer: compared }: TrainingToMeasure,
-): Promise<Omit<BenchRow, 'case' | 'what'>> {
+  { name, what, model, backend, quantizer, recipe, peer: compared }: TrainingToMeasure,
+): Promise<BenchRow> {
   const { context, repeats, warmup } = setting;
   const peerSettings = { ...peerTraining(resolveRecipe(recipe, 'av')), ...compared.settings };
   const python = compared.python === undefined ? {} : { peer: compared.python };
-  return besidePeer(python, compared.script, peerSettings, async (peer) => {
-    const beside = createPeerTimer(peer, warmup);
+  const measureBeside = async (others: Others): Promise<BenchRow> => {
+    const turns = createTurns(others, warmup);
+    await turns.begin();
     const { plan, recomputed, steps, profile } = await measureTrainingStep(model, backend, recipe, {
       steps: warmup + repeats,
       signal: context.io.signal,
       profiled: setting.profiled,
-      async onStep(step) {
+      async onStep(step, { loss, passSeconds, updateSeconds }) {
         context.log.progress({ task: 'training', done: step, total: warmup + repeats, unit: 'steps' });
-        await beside.turn();
+        await turns.next({ seconds: passSeconds + updateSeconds, computed: [loss] });
       },
     });
     const measured = steps.slice(warmup);
@@ -45,6 +51,8 @@ export async function measureTrainingRow(
     const peaks = { peakBytes: peakResidentBytes(), backendPeakBytes: measured.at(-1)?.peakBytes ?? Number.NaN };
     const step = { rows: recipe.microBatch * recipe.maxLength, tokens, trained, recomputed, seconds: seconds.median };
     return {
+      case: name,
+      what,
       backend: setting.backend,
       repeats,
       seconds,
@@ -62,9 +70,12 @@ export async function measureTrainingRow(
         loss: steps[0]?.loss ?? Number.NaN,
         gradientNorm: steps[0]?.gradientNorm ?? Number.NaN,
       },
-      ...beside.compare(seconds),
+      ...turns.compare(seconds),
       ...(setting.baselines.includes('roof') ? { roof: await measureRoof(model, step, quantizer) } : {}),
       ...(profile === undefined ? {} : { profile }),
     };
-  });
+  };
+  return besidePeer(python, compared.script, peerSettings, (peer) =>
+    besideStock(setting, { name, what }, (stock) => measureBeside({ peer, stock, asker: setting.asker })),
+  );
 }

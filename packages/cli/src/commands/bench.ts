@@ -3,8 +3,10 @@ import { applyOverrides, machineFacts } from '@nlakit/run';
 import { atomicWriteFile } from '@nlakit/safetensors';
 import { alignColumns } from '../align-columns.js';
 import { baselineNames, type BaselineName, type BenchRow, type BenchSetting } from '../bench/bench-case.js';
+import { createAsker } from '../bench/asker.js';
 import { benchCases } from '../bench/bench-cases.js';
 import { openPeerPython, type PeerPython } from '../bench/peer-python.js';
+import { backendsWithStock } from '../bench/stock-engine.js';
 import { overridesOf, usage, wholeNumber, type CommandContext } from '../command-context.js';
 import { formatBytes } from '../format-bytes.js';
 
@@ -20,12 +22,13 @@ interface BenchOptions {
   readonly peer?: string;
   readonly peerDtype?: 'bf16' | 'f32';
   readonly baseline?: readonly string[];
+  readonly inTurn?: boolean;
   readonly profile?: boolean;
   readonly keepActivations?: boolean;
   readonly out?: string;
 }
 
-/** `nla bench`: one case, or all that need no name; with `--peer` beside a Python. */
+/** `nla bench`: one case, or all that need no name; with `--peer` beside a Python, with `--baseline stock` beside the shipped kernels. */
 export async function bench(context: CommandContext, options: BenchOptions, name = ''): Promise<undefined> {
   const { io, log } = context;
   const chosen =
@@ -45,16 +48,18 @@ export async function bench(context: CommandContext, options: BenchOptions, name
   } as const;
   const repeats = options.repeats === undefined ? undefined : wholeNumber(options.repeats, '--repeats');
   const warmup = options.warmup === undefined ? undefined : wholeNumber(options.warmup, '--warmup', 0);
+  if (common.baselines.includes('stock')) requireStock(common.backend, chosen);
   const peer = await peerOf(context, options.peer, chosen);
 
   const rows: BenchRow[] = [];
   for (const [done, [key, entry]] of chosen.entries()) {
     log.progress({ task: `bench ${key}`, done, total: chosen.length, unit: 'cases' });
     const { run } = await entry.load();
+    const times = { repeats: repeats ?? entry.repeats ?? usual.repeats, warmup: warmup ?? entry.warmup ?? usual.warmup };
     const setting: BenchSetting = {
       ...common,
-      repeats: repeats ?? entry.repeats ?? usual.repeats,
-      warmup: warmup ?? entry.warmup ?? usual.warmup,
+      ...times,
+      ...(options.inTurn === true ? { asker: createAsker(process.stdin, io.out, times.warmup + times.repeats) } : {}),
       ...(peer === undefined || entry.peerPackages === undefined ? {} : { peer }),
     };
     rows.push(...(await run(setting)));
@@ -91,6 +96,13 @@ function baselineOf(name: string): BaselineName {
   return known;
 }
 
+function requireStock(backend: string, chosen: readonly (readonly [string, { readonly stock?: true }])[]): void {
+  if (!backendsWithStock.includes(backend)) throw usage('--baseline stock', `--backend ${backend}`, backendsWithStock.join(', '));
+  if (chosen.some(([, { stock }]) => stock)) return;
+  const cases = [...benchCases].flatMap(([key, { stock }]) => (stock ? [key] : []));
+  throw usage('--baseline stock', chosen.map(([key]) => key).join(', '), cases.join(', '));
+}
+
 async function peerOf(
   { io, log }: CommandContext,
   command: string | undefined,
@@ -109,11 +121,17 @@ async function peerOf(
 function table(rows: readonly BenchRow[]): string {
   const compared = rows.some(({ peer }) => peer !== undefined);
   const roofed = rows.some(({ roof }) => roof !== undefined);
+  const stocked = rows.some(({ stock }) => stock !== undefined);
   const header = ['case', 'what', 'backend', 'median', 'min', 'max', 'processor', 'rate', 'peak'];
   return alignColumns(
     [
-      [...header, ...(roofed ? ['roof', 'reached'] : []), ...(compared ? ['Python', 'Python peak', 'ratio'] : [])],
-      ...rows.map(({ case: name, what, backend, seconds, cpuSeconds, rate, rateUnit, peakBytes, roof, peer, ratio }) => [
+      [
+        ...header,
+        ...(roofed ? ['roof', 'reached'] : []),
+        ...(stocked ? ['stock', 'stock peak', 'ratio to stock'] : []),
+        ...(compared ? ['Python', 'Python peak', 'ratio'] : []),
+      ],
+      ...rows.map(({ case: name, what, backend, seconds, cpuSeconds, rate, rateUnit, peakBytes, roof, stock, peer, ratio }) => [
         name,
         what,
         backend,
@@ -126,6 +144,11 @@ function table(rows: readonly BenchRow[]): string {
           : roof === undefined
             ? ['', '']
             : [`${shorten(roof.operationsPerSecond)}FLOP/s`, `${(100 * roof.share).toFixed(0)} %`]),
+        ...(!stocked
+          ? []
+          : stock === undefined
+            ? ['', '', '']
+            : [formatSeconds(stock.seconds.median), formatBytes(stock.peakBytes), `${stock.ratio.toPrecision(3)}x`]),
         ...(peer === undefined ? [] : [formatSeconds(peer.seconds.median), formatBytes(peer.peakBytes)]),
         ...(ratio === undefined ? [] : [`${ratio.toPrecision(3)}x`]),
       ]),
