@@ -18,6 +18,7 @@ import { roundHalf } from './kernels/round-half.js';
 import { slice, splitV } from './kernels/slice.js';
 import { softcapCrossEntropyGrad, softcapLogSumExp } from './kernels/softcap.js';
 import { maskedSoftmax, softmaxGrad } from './kernels/softmax.js';
+import { sum } from './kernels/sum.js';
 import { tile } from './kernels/tile.js';
 import { transpose } from './kernels/transpose.js';
 import { exp, tanh } from './kernels/unary.js';
@@ -47,6 +48,7 @@ const kernels: readonly WasmKernel[] = [
   gegluGrad,
   maskedSoftmax,
   softmaxGrad,
+  sum,
   softcapLogSumExp,
   softcapCrossEntropyGrad,
   lora,
