@@ -199,6 +199,66 @@ describe.skipIf(noAdapterReason !== undefined)(titled('kernels against doubles')
     expect(worst(values, expected)).toBeLessThan(2e-6);
   });
 
+  it('BatchMatMul of more matrices than a dispatch has layers, and its gradient', async () => {
+    const count = 70_001;
+    const [a, b] = [uniform(count * 2), uniform(count * 2)];
+    const shapes = () => [tf.tensor3d(a, [count, 1, 2]), tf.tensor3d(b, [count, 1, 2])] as const;
+    const product = (at: number, row: number) => a[2 * row]! * b[2 * at]! + a[2 * row + 1]! * b[2 * at + 1]!;
+    const [left, right] = shapes();
+    const values = await valuesOf('BatchMatMul', { a: left, b: right }, { transposeA: false, transposeB: true });
+    expect(
+      worst(
+        values,
+        Float64Array.from({ length: count }, (_, at) => product(at, at)),
+      ),
+    ).toBeLessThan(1e-6);
+    expect(
+      worst(
+        values,
+        Float64Array.from({ length: count }, (_, at) => product(at, at & 0xffff)),
+      ),
+    ).toBeGreaterThan(0.1);
+    const [x, y] = shapes();
+    const [dx, dy] = tf.grads((one, other) => tf.sum(tf.matMul(one, other, false, true)))([x, y]);
+    expect(worst(await dx!.data(), b)).toBeLessThan(1e-6);
+    expect(worst(await dy!.data(), a)).toBeLessThan(1e-6);
+    tf.dispose([x, y, dx!, dy!]);
+  });
+
+  it('NlaGeglu of more workgroups than one dimension of a dispatch has, and its gradients', async () => {
+    const count = 64 * 65_537;
+    const period = Float32Array.from({ length: 4099 }, (_, at) => Math.fround(Math.sin(at)));
+    const [gate, up] = [0, 7].map((from) => Float32Array.from({ length: count }, (_, at) => period[(at + from) % 4099]!)) as [
+      Float32Array,
+      Float32Array,
+    ];
+    const inner = (g: number) => Math.tanh(Math.sqrt(2 / Math.PI) * (g + 0.044715 * g ** 3));
+    const half = period.map((g) => 0.5 * g * (1 + inner(g)));
+    const slope = period.map(
+      (g) => 0.5 * (1 + inner(g)) + 0.5 * g * (1 - inner(g) ** 2) * Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * g * g),
+    );
+    const inputs = () => ({ gate: tf.tensor1d(gate), up: tf.tensor1d(up) });
+    const values = await valuesOf('NlaGeglu', inputs());
+    const expected = (shift: number) =>
+      Float32Array.from({ length: count }, (_, at) => half[(at + shift) % 4099]! * up[(at + shift) % 4099]!);
+    expect(worst(values, expected(0))).toBeLessThan(2e-6);
+    expect(worst(values, expected(64 * 65_536))).toBeGreaterThan(0.1);
+    const made = tf.tidy(() => run('NlaGegluGrad', { ...inputs(), dy: tf.ones([count]) }));
+    expect(
+      worst(
+        await made[0]!.data(),
+        Float32Array.from({ length: count }, (_, at) => slope[at % 4099]! * up[at]!),
+      ),
+    ).toBeLessThan(2e-6);
+    expect(
+      worst(
+        await made[1]!.data(),
+        Float32Array.from({ length: count }, (_, at) => half[at % 4099]!),
+      ),
+    ).toBeLessThan(2e-6);
+    tf.dispose(made);
+  });
+
   it('NlaMaskedSoftmax of more keys than a workgroup has invocations', async () => {
     const [queries, keys] = [4, 700];
     const scores = uniform(2 * queries * keys, 20);

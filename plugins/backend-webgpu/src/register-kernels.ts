@@ -4,6 +4,7 @@ import type { WebgpuKernel } from './kernels/define-kernel.js';
 import { geglu, gegluGrad } from './kernels/geglu.js';
 import { lora } from './kernels/lora.js';
 import { nf4Linear, nf4LinearGrad, nf4Unpack } from './kernels/nf4.js';
+import { withManyMatrices } from './kernels/many-matrices.js';
 import { rmsNorm, rmsNormGrad } from './kernels/rms-norm.js';
 import { rope } from './kernels/rope.js';
 import { roundHalf } from './kernels/round-half.js';
@@ -51,10 +52,14 @@ export function registerKernels(): void {
     if (getKernel(kernel.name, 'webgpu') !== undefined) unregisterKernel(kernel.name, 'webgpu');
     registerKernel(kernelConfig(kernel));
   }
-  const sum = getKernel('Sum', 'webgpu');
-  if (sum !== undefined) {
-    unregisterKernel('Sum', 'webgpu');
-    registerKernel(withSumOfNothing(sum));
+  for (const [name, improved] of [
+    ['Sum', withSumOfNothing],
+    ['BatchMatMul', withManyMatrices],
+  ] as const) {
+    const stock = getKernel(name, 'webgpu');
+    if (stock === undefined) continue;
+    unregisterKernel(name, 'webgpu');
+    registerKernel(improved(stock));
   }
   process[registered] = true;
 }
