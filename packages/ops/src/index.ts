@@ -7,6 +7,7 @@ export * from './rope-tables.js';
 export * from './masked-softmax.js';
 export * from './causal-attention.js';
 export * from './geglu.js';
+export * from './mat-mul.js';
 export * from './linear.js';
 export * from './remembered-products.js';
 export * from './dropout.js';

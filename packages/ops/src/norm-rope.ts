@@ -39,11 +39,14 @@ const normRopeKernel: DomainKernel<NormRopeInputs, { epsilon: number }> = define
  * @returns `[batch, position, head, headDim]`
  */
 export function normRope(x: Tensor2D, weight: Tensor1D, cos: Tensor3D, sin: Tensor3D, epsilon: number): Tensor4D {
+  // Engines read the number of positions off the tables, and divide by it.
+  if (x.size === 0) return tf.tidy(() => rope(rmsNorm(byHead(x, cos), weight, epsilon), cos, sin));
   return normRopeKernel.run<Tensor4D>({ x, weight, cos, sin }, { epsilon });
 }
 
 /** `[batch * position, head * headDim]` as `[batch, position, head, headDim]`; the tables know positions and half the width of a head. */
-function byHead(x: Tensor2D, { shape: [, positions, half] }: Tensor3D): Tensor4D {
+function byHead(x: Tensor2D, { shape: [tables, positions, half] }: Tensor3D): Tensor4D {
   const [rows, width] = x.shape;
-  return tf.reshape(x, [rows / positions, positions, width / (2 * half), 2 * half]);
+  // Without a position nothing but the tables tells how many texts there are.
+  return tf.reshape(x, [positions === 0 ? tables : rows / positions, positions, width / (2 * half), 2 * half]);
 }

@@ -28,6 +28,8 @@ const ropeKernel: DomainKernel<{ x: Tensor4D; cos: Tensor3D; sin: Tensor3D }, { 
  * @param sin the same shape as `cos`
  */
 export function rope(x: Tensor4D, cos: Tensor3D, sin: Tensor3D): Tensor4D {
+  // The tables of a text without a position say nothing.
+  if (x.size === 0) return tf.clone(x);
   return ropeKernel.run<Tensor4D>({ x, cos, sin }, { inverse: false });
 }
 

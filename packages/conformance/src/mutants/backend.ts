@@ -46,6 +46,9 @@ export const backendMutants: readonly Mutant<'backend'>[] = [
   mutate('multiplies broadcast batches inexactly', 'backend: multiplies broadcast batches, however transposed', (backend) =>
     withKernel(backend, 'BatchMatMul', (value) => value * 1.0005),
   ),
+  mutate('repeats a matrix of a batch too rarely', 'backend: multiplies broadcast batches, however transposed', (backend) =>
+    withKernel(backend, 'Tile', (value, at) => (at < 70 ? value : 0)),
+  ),
   mutate('hides a NaN', 'backend: keeps what is not finite', (backend) =>
     withKernel(backend, 'BatchMatMul', (value) => (Number.isNaN(value) ? 0 : value)),
   ),
@@ -54,6 +57,18 @@ export const backendMutants: readonly Mutant<'backend'>[] = [
   ),
   mutate('has a wrong exponential', 'backend: stock kernels, exp', (backend) => withKernel(backend, 'Exp', (value) => value * 1.001)),
   mutate('has a wrong tanh', 'backend: stock kernels, tanh', (backend) => withKernel(backend, 'Tanh', (value) => value * 0.999)),
+  mutate('sums no rows to one', 'backend: domain kernels, rmsNorm of 0 rows', (backend) =>
+    withKernel(backend, 'Sum', (value) => (value === 0 ? 1 : value)),
+  ),
+  mutate('treats a single row as another', 'backend: domain kernels, rmsNorm of one row', (backend) =>
+    withKernel(backend, 'Rsqrt', (value, _, size) => (size === 1 ? 2 * value : value)),
+  ),
+  mutate('counts rows in 16 bits', 'backend: domain kernels, rmsNorm of 70001 rows', (backend) =>
+    withKernel(backend, 'Rsqrt', (value, at) => (at > 0xffff ? 1 : value)),
+  ),
+  mutate('counts columns in 16 bits', 'backend: domain kernels, geglu of a row of 70001', (backend) =>
+    withKernel(backend, 'Tanh', (value, at) => (at > 0xffff ? 0 : value)),
+  ),
   mutate('normalises wrongly', 'backend: domain kernels, rmsNorm without a weight, [3,8]', (backend) =>
     withKernel(backend, 'Rsqrt', (value) => value * 1.001),
   ),
@@ -66,7 +81,7 @@ function withCapabilities(backend: Backend, change: Partial<Backend['capabilitie
 let made = 0;
 
 /** The same backend with one kernel whose results are changed, number by number. */
-function withKernel(backend: Backend, kernelName: string, change: (value: number, at: number) => number): Promise<Backend> {
+function withKernel(backend: Backend, kernelName: string, change: (value: number, at: number, size: number) => number): Promise<Backend> {
   return renamed(
     backend,
     (engine) => engine,
@@ -74,7 +89,7 @@ function withKernel(backend: Backend, kernelName: string, change: (value: number
       const result = kernel.kernelFunc(parameters);
       if (kernel.kernelName !== kernelName || Array.isArray(result)) return result;
       const { dataId, shape, dtype } = result;
-      const values = (engine.readSync(dataId) as Float32Array).map((value, at) => change(value, at));
+      const values = (engine.readSync(dataId) as Float32Array).map((value, at, { length }) => change(value, at, length));
       engine.disposeData(dataId);
       return { dataId: engine.write(values, [...shape], dtype), shape, dtype };
     },

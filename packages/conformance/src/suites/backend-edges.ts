@@ -1,4 +1,5 @@
-import { embeddingRows, geglu, linear, rmsNorm, tf } from '@nlakit/ops';
+import { embeddingRows, geglu, linear, matMul, rmsNorm, tf } from '@nlakit/ops';
+import { dirtyMemory } from '@nlakit/ops/testing';
 import { check, checkNear, checkSame } from '../check.js';
 import { checkNoLeak } from '../check-no-leak.js';
 import type { ConformanceCase, Subject } from '../conformance-case.js';
@@ -48,6 +49,8 @@ export function backendEdgeCases(started: (subject: Subject<'backend'>) => Promi
 }
 
 async function checkEdge({ name, compute, shape, expected }: Edge): Promise<void> {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  if (size < 1000) dirtyMemory([size]);
   const result = tf.tidy(compute);
   try {
     checkSame(result.shape, shape, `${name} has another shape: [${result.shape.join()}].`);
@@ -243,26 +246,32 @@ const gelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.
 
 function broadcastEdges(): Edge[] {
   const [rows, inner, columns] = [5, 7, 2];
-  // Not both at once, [2, 1] by [1, 3]: tfjs's own engines in JavaScript and WebGPU cannot do that.
-  return (
+  const batches = [
+    [[3], [1]],
+    [[1], [3]],
     [
-      [[3], [1]],
-      [[1], [3]],
-      [
-        [2, 3],
-        [1, 1],
-      ],
-      [
-        [2, 3],
-        [2, 3],
-      ],
-    ] as const
-  ).flatMap(([one, other]) => {
-    const batch = one.map((extent, axis) => Math.max(extent, other[axis] ?? 1));
+      [2, 3],
+      [1, 1],
+    ],
+    [
+      [2, 3],
+      [2, 3],
+    ],
+    [
+      [2, 1],
+      [1, 3],
+    ],
+    [[2, 1], [3]],
+  ] as const;
+  return batches.flatMap(([one, other]) => {
+    const rank = Math.max(one.length, other.length);
+    const [left, right] = [one, other].map((own) => [...Array<number>(rank - own.length).fill(1), ...own]) as [number[], number[]];
+    const batch = left.map((extent, axis) => Math.max(extent, right[axis] ?? 1));
+    const places = batch.reduce((product, extent) => product * extent, 1);
     /** Where a place of the result's batch lies in the batch of an operand. */
     const placeIn = (own: readonly number[], place: number): number => {
       let [rest, result, stride] = [place, 0, 1];
-      for (let axis = batch.length - 1; axis >= 0; axis -= 1) {
+      for (let axis = rank - 1; axis >= 0; axis -= 1) {
         const index = rest % (batch[axis] ?? 1);
         rest = Math.floor(rest / (batch[axis] ?? 1));
         if (own[axis] !== 1) result += index * stride;
@@ -270,26 +279,65 @@ function broadcastEdges(): Edge[] {
       }
       return result;
     };
-    return transposes.map(({ left, right, says }): Edge => ({
-      name: `matMul of batches [${one.join()}] and [${other.join()}]${says}`,
-      compute: () =>
-        tf.matMul(
-          exactTensor(...one, ...(left ? [inner, rows] : [rows, inner])),
-          exactTensor(...other, ...(right ? [columns, inner] : [inner, columns])),
-          left,
-          right,
-        ),
-      shape: [...batch, rows, columns],
-      expected: (at) => {
-        const [place, row, column] = [Math.floor(at / (rows * columns)), Math.floor(at / columns) % rows, at % columns];
-        const [first, second] = [placeIn(one, place) * rows * inner, placeIn(other, place) * inner * columns];
-        return total(
-          inner,
-          (k) =>
-            exact(first + (left ? k * rows + row : row * inner + k)) * exact(second + (right ? column * inner + k : k * columns + column)),
+    return transposes.flatMap(({ left: transposeA, right: transposeB, says }): Edge[] => {
+      const [a, b] = [
+        [...one, ...(transposeA ? [inner, rows] : [rows, inner])],
+        [...other, ...(transposeB ? [columns, inner] : [inner, columns])],
+      ];
+      /** An element of the first operand, of the second, and of the gradient of the result. */
+      const first = (place: number, row: number, k: number): number =>
+        exact(placeIn(left, place) * rows * inner + (transposeA ? k * rows + row : row * inner + k));
+      const second = (place: number, k: number, column: number): number =>
+        exact(placeIn(right, place) * inner * columns + (transposeB ? column * inner + k : k * columns + column));
+      const slope = (place: number, row: number, column: number): number => exact((place * rows + row) * columns + column + 3);
+      const slopes = (): tf.Tensor =>
+        tf.tensor(
+          Float32Array.from({ length: places * rows * columns }, (_, at) => exact(at + 3)),
+          [...batch, rows, columns],
         );
-      },
-    }));
+      const weighted = (x: tf.Tensor, y: tf.Tensor): tf.Tensor => tf.sum(tf.mul(matMul(x, y, transposeA, transposeB), slopes()));
+      /** Over all places of the result's batch that an operand's own place is repeated at. */
+      const gathered = (own: readonly number[], place: number, term: (from: number) => number): number =>
+        total(places, (from) => (placeIn(own, from) === place ? term(from) : 0));
+      const about = `matMul of batches [${one.join()}] and [${other.join()}]${says}`;
+      return [
+        {
+          name: about,
+          compute: () => matMul(exactTensor(...a), exactTensor(...b), transposeA, transposeB),
+          shape: [...batch, rows, columns],
+          expected: (at) => {
+            const [place, row, column] = [Math.floor(at / (rows * columns)), Math.floor(at / columns) % rows, at % columns];
+            return total(inner, (k) => first(place, row, k) * second(place, k, column));
+          },
+        },
+        {
+          name: `the gradient in the first of ${about}`,
+          compute: () => tf.grad((x) => weighted(x, exactTensor(...b)))(exactTensor(...a)),
+          shape: a,
+          expected: (at) => {
+            const within = at % (rows * inner);
+            const [row, k] = transposeA ? [within % rows, Math.floor(within / rows)] : [Math.floor(within / inner), within % inner];
+            return gathered(left, Math.floor(at / (rows * inner)), (from) =>
+              total(columns, (column) => slope(from, row, column) * second(from, k, column)),
+            );
+          },
+        },
+        {
+          name: `the gradient in the second of ${about}`,
+          compute: () => tf.grad((y) => weighted(exactTensor(...a), y))(exactTensor(...b)),
+          shape: b,
+          expected: (at) => {
+            const within = at % (inner * columns);
+            const [k, column] = transposeB
+              ? [within % inner, Math.floor(within / inner)]
+              : [Math.floor(within / columns), within % columns];
+            return gathered(right, Math.floor(at / (inner * columns)), (from) =>
+              total(rows, (row) => slope(from, row, column) * first(from, row, k)),
+            );
+          },
+        },
+      ];
+    });
   });
 }
 

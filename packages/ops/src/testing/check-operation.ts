@@ -17,6 +17,10 @@ export interface Operation<Names extends string> {
   readonly reference: (values: Readonly<Record<Names, Values>>) => Values;
   /** References of mistakes that somebody might make: each must be far from the result. */
   readonly mistakes?: Readonly<Record<string, (values: Readonly<Record<Names, Values>>) => Values>>;
+  /** How many elements of an input that is large have their gradient checked: 30 if left out. */
+  readonly samples?: number;
+  /** Elements of an input whose gradient is checked besides, as a rule those that matter most. */
+  readonly places?: { readonly [Name in Names]?: readonly number[] };
   /** Largest error of values and gradients, relative to the largest magnitude (at least 1). */
   readonly tolerance?: number;
 }
@@ -24,7 +28,7 @@ export interface Operation<Names extends string> {
 /** Values and gradients agree with the reference, mistakes do not, each gradient alone is the same as together, nothing leaks. */
 export async function checkOperation<Names extends string>(
   { expect }: TestRunner,
-  { inputs, differentiable, compute, reference, mistakes = {}, tolerance = 1e-5 }: Operation<Names>,
+  { inputs, differentiable, compute, reference, mistakes = {}, samples = 30, places, tolerance = 1e-5 }: Operation<Names>,
 ): Promise<void> {
   const names = Object.keys(inputs) as Names[];
   const wanted = differentiable ?? names;
@@ -61,7 +65,7 @@ export async function checkOperation<Names extends string>(
   expect(tf.memory().numTensors, 'tensors after the backward pass').toBe(held + wanted.length);
   for (const [index, name] of wanted.entries()) {
     const { data } = inputs[name];
-    const indices = sampled(data.length);
+    const indices = [...sampled(data.length, samples), ...(places?.[name] ?? [])];
     const numeric = centralDifferences(data, indices, weighted);
     const values = await together[index]?.data();
     expect(
@@ -71,6 +75,7 @@ export async function checkOperation<Names extends string>(
       ),
       `error of the gradient of ${name}`,
     ).toBeLessThan(2 * tolerance);
+    if (wanted.length === 1) break;
     const [alone] = gradientsOf([name]);
     expect(largestError((await alone?.data()) ?? [], values ?? []), `gradient of ${name} alone`).toBeLessThan(tolerance);
     alone?.dispose();
@@ -79,11 +84,11 @@ export async function checkOperation<Names extends string>(
   tf.dispose([together, result, cotangentTensor, ...Object.values<Tensor>(tensors)]);
 }
 
-/** All indices of a small array; of a large one 30, spread with a stride that meets every position within a vector register. */
-function sampled(size: number): number[] {
-  const count = size <= ALL_CHECKED ? size : 30;
-  const stride = Math.max(1, Math.floor(size / count)) | 1;
-  return Array.from({ length: count }, (_, index) => (index * stride) % size);
+/** All indices of a small array; of a large one some, spread with a stride that meets every position within a vector register, and the last. */
+function sampled(size: number, samples: number): number[] {
+  if (size <= ALL_CHECKED) return Array.from({ length: size }, (_, index) => index);
+  const stride = Math.floor(size / samples) | 1;
+  return [...Array.from({ length: samples }, (_, index) => (index * stride) % size), size - 1];
 }
 
 /** Ones and zeros from rows of text: `1` is valid, anything else is not. */

@@ -15,6 +15,7 @@ import { softcappedCrossEntropy } from '../softcapped-cross-entropy.js';
 import { softcappedLogits } from '../softcapped-logits.js';
 import { tf } from '../tensorflow.js';
 import { checkOperation, validityOf } from './check-operation.js';
+import { describeEdges } from './describe-edges.js';
 import {
   attentionReference,
   crossEntropyReference,
@@ -449,6 +450,8 @@ export function describeDomainKernels(runner: TestRunner, backendName: string | 
       expect(largestError(await result.data(), expected)).toBeLessThan(1e-7);
       tf.dispose([codes, absmax, result]);
     });
+
+    describeEdges(runner, test);
   });
 
   describe(`stock kernels${on}`, () => {

@@ -4,7 +4,7 @@ import { sizeOf, valuesOf, type Values } from './values.js';
 
 function at(values: Values, ...indices: readonly number[]): number {
   let flat = 0;
-  indices.forEach((index, axis) => (flat = flat * (values.shape[axis] ?? 1) + index));
+  for (let axis = 0; axis < indices.length; axis++) flat = flat * (values.shape[axis] ?? 1) + (indices[axis] ?? NaN);
   return values.data[flat] ?? NaN;
 }
 
@@ -73,7 +73,7 @@ export function attentionReference({ q, k, v, valid, window, offset, scale, kvHe
       for (let element = 0; element < headDim; element++) score += at(q, batch, query, head, element) * at(k, batch, key, kvHead, element);
       visible.push({ key, score: score * scale });
     }
-    const highest = Math.max(...visible.map(({ score }) => score));
+    const highest = visible.reduce((most, { score }) => Math.max(most, score), -Infinity);
     const total = visible.reduce((sum, { score }) => sum + Math.exp(score - highest), 0);
     for (const { key, score } of visible) {
       const probability = Math.exp(score - highest) / total;
@@ -83,6 +83,21 @@ export function attentionReference({ q, k, v, valid, window, offset, scale, kvHe
     }
   }
   return { shape: q.shape, data: result };
+}
+
+/** Softmax of `scores [batch, head, query, key]` over the keys that a query sees; zeros where it sees none. */
+export function maskedSoftmaxReference(scores: Values, valid: Values, window: number, offset: number): Values {
+  const [, heads = 1, queries = 1, keys = 1] = scores.shape;
+  const isSeen = (index: number): boolean => {
+    const [key, own] = [index % keys, (Math.floor(index / keys) % queries) + offset];
+    return key <= own && (window === 0 || key > own - window) && at(valid, Math.floor(index / keys / queries / heads), key) === 1;
+  };
+  const exponentials = elementwise(scores, (score, index) => (isSeen(index) ? Math.exp(score) : 0)).data;
+  return valuesOf(scores.shape, (index) => {
+    const start = index - (index % keys);
+    const sum = exponentials.subarray(start, start + keys).reduce((total, value) => total + value, 0);
+    return sum === 0 ? 0 : (exponentials[index] ?? NaN) / sum;
+  });
 }
 
 /** GELU in its tanh form. */
@@ -125,7 +140,7 @@ export function crossEntropyReference(hidden: Values, table: Values, targets: Ar
   const [rows = 1, vocabulary = 1] = logits.shape;
   return valuesOf([rows], (row) => {
     const values = logits.data.subarray(row * vocabulary, (row + 1) * vocabulary);
-    const highest = Math.max(...values);
+    const highest = values.reduce((most, value) => Math.max(most, value), -Infinity);
     const total = values.reduce((sum, value) => sum + Math.exp(value - highest), 0);
     return highest + Math.log(total) - (values[targets[row] ?? -1] ?? NaN);
   });
