@@ -100,6 +100,17 @@ describe('the packing module', () => {
     expect(codes.slice(46)).toEqual(Array<number>(18).fill(7));
   });
 
+  it('does not mind where the edges lie between the places that values are sorted into', () => {
+    // The edges of `codes16` (an odd number of thirtieths), and a few floats around each; every block begins with its largest value.
+    const edges = Array.from({ length: 30 }, (_, k) => f((2 * k - 29) / 30));
+    const near = edges.flatMap((edge) => Array.from({ length: 15 }, (_, step) => f(edge * (1 + (step - 7) * 2 ** -23))));
+    for (const scale of [1, 2 ** -120, 2 ** 100, f(0.7)]) {
+      const blocks = Array.from({ length: Math.ceil(near.length / 63) }, (_, block) => [1, ...near.slice(block * 63, block * 63 + 63)]);
+      const input = Float32Array.from(blocks.flat(), (value) => f(value * scale));
+      expect(pack([input]).packed).toEqual(reference(input, 64).packed);
+    }
+  });
+
   it('gives zero of either sign the code of zero, alone or not', () => {
     expect([...pack([Float32Array.from({ length: 64 }, (_, i) => (i % 2 === 0 ? 0 : -0))]).packed]).toEqual(Array<number>(32).fill(0x77));
     expect([...pack([Float32Array.of(-0, 0, -0)]).packed.subarray(0, 2)]).toEqual([0x77, 0x77]);
