@@ -1,3 +1,5 @@
+import { bf16 } from './round';
+
 /**
  * out[i] = value[code i] * absmax[i / block], two codes per byte, the first in the high nibble. The 16 values of NF4 are split into four planes,
  * one per byte of their f32 form, so that a byte swizzle looks up 16 of them at a time; interleaving the planes gives the floats. 32
@@ -52,4 +54,57 @@ function unpack16(x: v128, scale: v128, out: usize): void {
   v128.store(out, f32x4.mul(scale, v128.shuffle<i16>(l01, l23, 4, 12, 5, 13, 6, 14, 7, 15)), 16);
   v128.store(out, f32x4.mul(scale, v128.shuffle<i16>(h01, h23, 0, 8, 1, 9, 2, 10, 3, 11)), 32);
   v128.store(out, f32x4.mul(scale, v128.shuffle<i16>(h01, h23, 4, 12, 5, 13, 6, 14, 7, 15)), 48);
+}
+
+/**
+ * The same, rounded to bfloat16: a block has 16 different values, so they are multiplied and rounded once for each block. They are then two planes of
+ * bytes, the upper ones, to look up in; the lower bytes are zeros.
+ */
+export function nf4UnpackBf16(codes: usize, absmax: usize, out: usize, n: u32, block: u32, edge: usize): void {
+  for (let left = n; left > 0; absmax += 4) {
+    const scale = v128.load32_splat(absmax);
+    const low = upperHalves(
+      f32x4.mul(scale, f32x4(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453)),
+      f32x4.mul(scale, f32x4(-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0)),
+    );
+    const high = upperHalves(
+      f32x4.mul(scale, f32x4(0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224)),
+      f32x4.mul(scale, f32x4(0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0)),
+    );
+    const mask = i16x8.splat(255);
+    const plane2 = i8x16.narrow_i16x8_u(v128.and(low, mask), v128.and(high, mask));
+    const plane3 = i8x16.narrow_i16x8_u(i16x8.shr_u(low, 8), i16x8.shr_u(high, 8));
+    const inBlock = min(left, block);
+    for (let i: u32 = 0; i < inBlock; i += 32, codes += 16, out += 128) {
+      const rest = inBlock - i;
+      const to = rest < 32 ? edge : out;
+      const bytes = v128.load(codes);
+      const first = i8x16.shr_u(bytes, 4);
+      const second = v128.and(bytes, i8x16.splat(15));
+      look16(v128.shuffle<i8>(first, second, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), plane2, plane3, to);
+      look16(v128.shuffle<i8>(first, second, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), plane2, plane3, to + 64);
+      if (rest < 32) for (let j: usize = 0; j < <usize>rest * 4; j += 4) store<f32>(out + j, load<f32>(edge + j));
+    }
+    left -= inBlock;
+  }
+}
+
+/** The upper 16 bits of eight floats rounded to bfloat16. */
+// @ts-ignore: decorator
+@inline
+function upperHalves(a: v128, b: v128): v128 {
+  return i16x8.narrow_i32x4_u(i32x4.shr_u(bf16(a), 16), i32x4.shr_u(bf16(b), 16));
+}
+
+// @ts-ignore: decorator
+@inline
+function look16(x: v128, plane2: v128, plane3: v128, out: usize): void {
+  const a2 = v128.swizzle(plane2, x), a3 = v128.swizzle(plane3, x);
+  const low = v128.shuffle<i8>(a2, a3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const high = v128.shuffle<i8>(a2, a3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  const zero = i32x4.splat(0);
+  v128.store(out, v128.shuffle<i16>(zero, low, 0, 8, 1, 9, 2, 10, 3, 11));
+  v128.store(out, v128.shuffle<i16>(zero, low, 4, 12, 5, 13, 6, 14, 7, 15), 16);
+  v128.store(out, v128.shuffle<i16>(zero, high, 0, 8, 1, 9, 2, 10, 3, 11), 32);
+  v128.store(out, v128.shuffle<i16>(zero, high, 4, 12, 5, 13, 6, 14, 7, 15), 48);
 }

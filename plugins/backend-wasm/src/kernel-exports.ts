@@ -142,6 +142,8 @@ export interface KernelExports {
     ...call: [logits: number, targets: number, lse: number, dy: number, out: number, rows: number, width: number, softcap: number]
   ): void;
   nf4Unpack(codes: number, absmax: number, out: number, n: number, blockSize: number, edge: number): void;
+  /** The same, rounded to bfloat16. */
+  nf4UnpackBf16(codes: number, absmax: number, out: number, n: number, blockSize: number, edge: number): void;
   copyRows(from: number, fromStep: number, to: number, toStep: number, bytes: number, rows: number): void;
   gatherRows(...call: [x: number, indices: number, out: number, outer: number, size: number, count: number, bytes: number]): void;
   roundBf16(x: number, out: number, n: number): void;

@@ -415,6 +415,13 @@ describe.each([
         { blockSize, shape: [out, inn] },
       );
       expect(Array.from(result?.dataSync() ?? [])).toEqual(truth);
+      for (const dtype of ['bfloat16', 'float16']) {
+        const inputs = { codes: tf.tensor1d(new Int32Array(bytes.buffer), 'int32'), absmax: tf.tensor1d(absmax) };
+        const [half] = run('NlaNf4UnpackHalf', inputs, { blockSize, shape: [out, inn], dtype });
+        const [rounded] = run('NlaRoundHalf', { x: tf.tensor1d(truth) }, { dtype });
+        expect(half?.shape).toEqual([out, inn]);
+        expect(Array.from(half?.dataSync() ?? [])).toEqual(Array.from(rounded?.dataSync() ?? []));
+      }
     }
   });
 
@@ -562,6 +569,12 @@ describe.each([
       ['NlaGeglu', { gate: tf.zeros([4], 'int32'), up: tf.zeros([4]) }, {}, 'E_KERNEL_INPUT'],
       ['NlaMaskedSoftmax', { scores: tf.zeros([1, 1, 2, 3]), valid: tf.zeros([1, 2]) }, { window: 0, offset: 0 }, 'E_KERNEL_SHAPE'],
       ['NlaNf4Unpack', { codes: tf.zeros([4], 'int32'), absmax: tf.zeros([1]) }, { blockSize: 64, shape: [8, 8] }, 'E_KERNEL_SHAPE'],
+      [
+        'NlaNf4UnpackHalf',
+        { codes: tf.zeros([8], 'int32'), absmax: tf.zeros([1]) },
+        { blockSize: 32, shape: [8, 8], dtype: 'bfloat16' },
+        'E_KERNEL_SHAPE',
+      ],
       [
         'NlaAttention',
         { q: tf.zeros([1, 2, 3, 4]), k: tf.zeros([1, 2, 2, 4]), v: tf.zeros([1, 2, 2, 4]), valid: tf.zeros([1, 2]) },

@@ -10,7 +10,7 @@ import { gather } from './kernels/gather.js';
 import { geglu, gegluGrad } from './kernels/geglu.js';
 import { cast, identity } from './kernels/identity.js';
 import { lora, loraGrad } from './kernels/lora.js';
-import { nf4Unpack } from './kernels/nf4-unpack.js';
+import { nf4Unpack, nf4UnpackHalf } from './kernels/nf4-unpack.js';
 import { normRope, normRopeGrad } from './kernels/norm-rope.js';
 import { rmsNorm, rmsNormAdd, rmsNormGrad } from './kernels/rms-norm.js';
 import { rope } from './kernels/rope.js';
@@ -58,6 +58,7 @@ const kernels: readonly WasmKernel[] = [
   normRope,
   normRopeGrad,
   nf4Unpack,
+  nf4UnpackHalf,
   roundHalf,
 ];
 

@@ -19,12 +19,22 @@ const roundKernel = defineDomainKernel<{ x: Tensor }, { dtype: StorageDtype }>({
   compose: ({ inputs: { x }, attrs: { dtype } }) => tf.tensor(roundTo(dtype, Float32Array.from(x.dataSync<'float32'>())), x.shape),
 });
 
+type Packed = { readonly codes: Tensor1D; readonly absmax: Tensor1D };
+type HalfAttributes = { readonly blockSize: number; readonly shape: readonly number[]; readonly dtype: StorageDtype };
+
+/** Unpacked and rounded: a kernel of its own so that a backend can round the 16 values of a block instead of all. */
+const unpackHalfKernel = defineDomainKernel<Packed, HalfAttributes>({
+  name: 'NlaNf4UnpackHalf',
+  compose({ inputs: { codes, absmax }, attrs: { blockSize, shape, dtype } }) {
+    const [out = 0, inn = 0] = shape;
+    return roundKernel.run({ x: nf4Unpack({ codes, absmax, blockSize, shape: [out, inn] }) }, { dtype });
+  },
+});
+
 /** The weight as f32 `[out, in]`, rounded to its storage dtype. The caller disposes it. */
 export function unpackTensors({ codes, absmax, blockSize, shape, storage }: Nf4Tensors): Tensor2D {
-  return tf.tidy(() => {
-    const weight = nf4Unpack({ codes, absmax, blockSize, shape });
-    return storage === 'float32' ? weight : roundKernel.run<Tensor2D>({ x: weight }, { dtype: storage });
-  });
+  if (storage === 'float32') return nf4Unpack({ codes, absmax, blockSize, shape });
+  return unpackHalfKernel.run<Tensor2D>({ codes, absmax }, { blockSize, shape, dtype: storage });
 }
 
 type Inputs = { readonly x: Tensor2D; readonly codes: Tensor1D; readonly absmax: Tensor1D };
