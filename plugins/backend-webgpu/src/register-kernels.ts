@@ -1,11 +1,14 @@
 import { getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
+import { attention, attentionGrad } from './kernels/attention.js';
 import { kernelConfig } from './kernels/define-kernel.js';
 import type { WebgpuKernel } from './kernels/define-kernel.js';
+import { dropout } from './kernels/dropout.js';
 import { geglu, gegluGrad } from './kernels/geglu.js';
 import { lora } from './kernels/lora.js';
 import { nf4Linear, nf4LinearGrad, nf4Unpack } from './kernels/nf4.js';
 import { withManyMatrices } from './kernels/many-matrices.js';
-import { rmsNorm, rmsNormGrad } from './kernels/rms-norm.js';
+import { normRope, normRopeGrad } from './kernels/norm-rope.js';
+import { rmsNorm, rmsNormAdd, rmsNormGrad } from './kernels/rms-norm.js';
 import { rope } from './kernels/rope.js';
 import { roundHalf } from './kernels/round-half.js';
 import { softcapCrossEntropyGrad, softcapLogSumExp } from './kernels/softcap.js';
@@ -20,15 +23,21 @@ const kernels: readonly WebgpuKernel[] = [
   tanh,
   unsortedSegmentSum,
   rmsNorm,
+  rmsNormAdd,
   rmsNormGrad,
   rope,
+  normRope,
+  normRopeGrad,
   geglu,
   gegluGrad,
+  attention,
+  attentionGrad,
   maskedSoftmax,
   softmaxGrad,
   softcapLogSumExp,
   softcapCrossEntropyGrad,
   lora,
+  dropout,
   nf4Unpack,
   nf4Linear,
   nf4LinearGrad,

@@ -11,6 +11,18 @@ export const rmsNorm: WebgpuKernel = {
   run: (call) => overRows(call, 'NlaRmsNorm', {}, (factor) => `result[start + column] = x[start + column] * inverse${factor};`),
 };
 
+/** NlaRmsNormAdd: `residual + NlaRmsNorm(x, weight)`. */
+export const rmsNormAdd: WebgpuKernel = {
+  name: 'NlaRmsNormAdd',
+  run: (call) => {
+    const x = input(call, 'NlaRmsNormAdd', 'x');
+    const residual = input(call, 'NlaRmsNormAdd', 'residual');
+    requireShape(util.arraysEqual(x.shape, residual.shape), 'NlaRmsNormAdd', { x: x.shape, residual: residual.shape }, 'equal shapes');
+    const store = (factor: string): string => `result[start + column] = residual[start + column] + x[start + column] * inverse${factor};`;
+    return overRows(call, 'NlaRmsNormAdd', { residual }, store);
+  },
+};
+
 /** NlaRmsNormGrad: the gradient of NlaRmsNorm with respect to x. */
 export const rmsNormGrad: WebgpuKernel = {
   name: 'NlaRmsNormGrad',

@@ -10,6 +10,8 @@ export interface ProgramCall {
   readonly code: string;
   /** Buffers under the names they have in the code, flat. */
   readonly inputs: Readonly<Record<string, TensorInfo>>;
+  /** Names of f32 inputs that the code sees as `array<vec4<f32>>`; their sizes are multiples of 4. */
+  readonly vectors?: readonly string[];
   /** Whole numbers, `uniforms.name` in the code. */
   readonly integers?: Readonly<Record<string, number>>;
   /** Other numbers, `uniforms.name` in the code. */
@@ -27,7 +29,7 @@ export interface ProgramCall {
 
 /** Runs a program and returns its output. */
 export function runProgram(backend: WebGPUBackend, call: ProgramCall): TensorInfo {
-  const { key, code, inputs, integers = {}, floats = {}, outputShape, outputDtype = 'float32', groupSize = 64 } = call;
+  const { key, code, inputs, vectors = [], integers = {}, floats = {}, outputShape, outputDtype = 'float32', groupSize = 64 } = call;
   const size = util.sizeFromShape([...outputShape]);
   const { groups = [Math.ceil(size / groupSize)] } = call;
   const names = Object.keys(inputs);
@@ -37,6 +39,7 @@ export function runProgram(backend: WebGPUBackend, call: ProgramCall): TensorInf
     {
       outputShape: [size],
       variableNames: names,
+      variableComponents: names.map((name) => (vectors.includes(name) ? 4 : 1)),
       workgroupSize: [groupSize, 1, 1],
       dispatchLayout: groups.length === 1 ? { x: [0] } : { x: [0], y: [0] },
       dispatch: [groups[0], groups[1] ?? 1, 1],

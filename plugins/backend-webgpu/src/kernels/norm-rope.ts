@@ -1,0 +1,125 @@
+import { util } from '@tensorflow/tfjs-core';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { input, requireShape } from './define-kernel.js';
+import type { WebgpuCall, WebgpuKernel } from './define-kernel.js';
+import { runProgram } from './run-program.js';
+import { groupReductions, groupSizeFor } from './wgsl.js';
+
+/**
+ * NlaNormRope: x `[batch * position, head * headDim]` by heads, each normed with weight `[headDim]` and turned by the angles of cos and sin
+ * `[batch or 1, position, headDim / 2]`: `[batch, position, head, headDim]`. A workgroup per head of a token.
+ */
+export const normRope: WebgpuKernel = {
+  name: 'NlaNormRope',
+  run: (call) => {
+    const { byHead, ...problem } = normRopeProblem(call, 'NlaNormRope');
+    return run(call, 'NlaNormRope', problem, byHead, {
+      store: `let turned = select(x[start + partner] * weight[partner], -x[start + partner] * weight[partner], column < half);
+          result[start + column] = inverse * (x[start + column] * weight[column] * cosines[place + pair] + turned * sines[place + pair]);`,
+    });
+  },
+};
+
+/** NlaNormRopeGrad: the gradient of NlaNormRope with respect to x, from dy of the shape of its result. */
+export const normRopeGrad: WebgpuKernel = {
+  name: 'NlaNormRopeGrad',
+  run: (call) => {
+    const { byHead, ...problem } = normRopeProblem(call, 'NlaNormRopeGrad');
+    const dy = input(call, 'NlaNormRopeGrad', 'dy');
+    requireShape(util.arraysEqual(dy.shape, byHead), 'NlaNormRopeGrad', { dy: dy.shape }, `dy [${byHead.join(', ')}]`);
+    return run(call, 'NlaNormRopeGrad', { ...problem, inputs: { ...problem.inputs, dy } }, problem.inputs.x.shape, {
+      functions: `
+      fn slope(start : i32, place : i32, column : i32) -> f32 {
+        let half = uniforms.width / 2;
+        let pair = column % half;
+        let turned = select(-dy[start + pair], dy[start + pair + half], column < half);
+        return weight[column] * (dy[start + column] * cosines[place + pair] + turned * sines[place + pair]);
+      }`,
+      prepare: `
+      var products = 0.0;
+      for (var column = lane; column < uniforms.width; column = column + groupSize) {
+        products = products + slope(start, place, column) * x[start + column];
+      }
+      let along = sumOfGroup(products) / f32(uniforms.width);`,
+      store: `result[start + column] = inverse * (slope(start, place, column) - x[start + column] * inverse * inverse * along);`,
+    });
+  },
+};
+
+interface Problem {
+  readonly inputs: Readonly<Record<'x' | 'weight' | 'cosines' | 'sines', TensorInfo>> & { readonly dy?: TensorInfo };
+  readonly integers: Readonly<Record<'rows' | 'width' | 'heads' | 'tableSize', number>>;
+}
+
+function normRopeProblem(call: WebgpuCall, kernel: string): Problem & { readonly byHead: number[] } {
+  const [x, weight] = [input(call, kernel, 'x'), input(call, kernel, 'weight')];
+  const [cosines, sines] = [input(call, kernel, 'cos'), input(call, kernel, 'sin')];
+  const [tokens = 0, across = 0] = x.shape;
+  const [tables = 0, positions = 0, half = 0] = cosines.shape;
+  const [batch, heads] = [tokens / positions, across / (2 * half)];
+  requireShape(
+    x.shape.length === 2 &&
+      util.arraysEqual(weight.shape, [2 * half]) &&
+      util.arraysEqual(sines.shape, [tables, positions, half]) &&
+      Number.isInteger(batch) &&
+      Number.isInteger(heads) &&
+      (tables === 1 || tables === batch),
+    kernel,
+    { x: x.shape, weight: weight.shape, cos: cosines.shape, sin: sines.shape },
+    'x [batch * position, head * headDim], weight [headDim], cos and sin [batch or 1, position, headDim / 2]',
+  );
+  return {
+    inputs: { x, weight, cosines, sines },
+    integers: { rows: tokens * heads, width: 2 * half, heads, tableSize: tables * positions },
+    byHead: [batch, positions, heads, 2 * half],
+  };
+}
+
+interface Code {
+  readonly functions?: string;
+  readonly prepare?: string;
+  readonly store: string;
+}
+
+function run(
+  call: WebgpuCall,
+  kernel: string,
+  { inputs, integers }: Problem,
+  outputShape: readonly number[],
+  { functions = '', prepare = '', store }: Code,
+): TensorInfo {
+  const groupSize = groupSizeFor(integers.width);
+  return runProgram(call.backend, {
+    key: `${kernel} ${groupSize}`,
+    inputs: { ...inputs },
+    integers,
+    floats: { epsilon: Number(call.attrs['epsilon']) },
+    outputShape,
+    groupSize,
+    groups: [integers.rows],
+    code: `
+    const groupSize = ${groupSize};
+    ${groupReductions(groupSize)}
+    ${functions}
+    fn main(index : i32) {
+      let lane = i32(localIndex);
+      let row = index / groupSize;
+      let start = row * uniforms.width;
+      let half = uniforms.width / 2;
+      let place = (row / uniforms.heads) % uniforms.tableSize * half;
+      var squares = 0.0;
+      for (var column = lane; column < uniforms.width; column = column + groupSize) {
+        squares = squares + x[start + column] * x[start + column];
+      }
+      let inverse = 1.0 / sqrt(sumOfGroup(squares) / f32(uniforms.width) + uniforms.epsilon);
+      ${prepare}
+      if (row < uniforms.rows) {
+        for (var column = lane; column < uniforms.width; column = column + groupSize) {
+          let pair = column % half;
+          let partner = select(pair, pair + half, column < half);
+          ${store}
+        }
+      }
+    }`,
+  });
+}
