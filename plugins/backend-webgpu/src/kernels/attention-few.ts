@@ -20,7 +20,8 @@ export function attentionOfFew(headDim: number): string {
   var<workgroup> span : vec2<i32>;
   fn main(index : i32) {
     let lane = i32(localIndex);
-    let row = min(index / ${FEW_QUERIES_GROUP}, uniforms.batch * uniforms.queries * uniforms.heads - 1);
+    let rows = uniforms.batch * uniforms.queries * uniforms.heads;
+    let row = min(index / ${FEW_QUERIES_GROUP}, rows - 1);
     place(row / (uniforms.queries * uniforms.heads), row % uniforms.heads);
     let query = (row / uniforms.heads) % uniforms.queries;
     if (lane == 0) { span = keysOf(query, query); }
@@ -56,6 +57,8 @@ export function attentionOfFew(headDim: number): string {
       workgroupBarrier();
     }
     let inverse = select(1.0 / total, 0.0, total == 0.0);
+    // There may be more workgroups than rows.
+    if (index / ${FEW_QUERIES_GROUP} >= rows) { return; }
     ${each((index, element) => `if (${element} < uniforms.headDim) { result[start + ${element}] = sum${index} * inverse; }`)}
   }`;
 }

@@ -35,7 +35,7 @@ export const operandsOf: Readonly<Record<AttentionPass, readonly string[]>> = {
  *   and their slopes, `[batch, query, head, 3]`. The gradients are made of these, of operands read again.
  * - `queries`, `keys`, `values of keys`: the gradients, that of a key or value for each head alone, `[batch, key, head, headDim]`.
  *
- * To be dispatched over `[rows / 32, batch * head * slices of 512 elements]` workgroups.
+ * To be dispatched over `groups` workgroups: one for 32 rows, a head of a batch, and 512 elements of a head.
  *
  * @param across fours of elements that a workgroup sums up side by side, see {@link foursAcross}
  * @param byFours whether the operands are bound as `array<vec4<f32>>`
@@ -74,14 +74,17 @@ export function attentionStream(pass: AttentionPass, across: number, byFours: bo
   }
   ${product('scoresOf', scoresLeft, scoresRight, start)}
   ${hasSlopes ? product('slopesOf', slopesLeft, slopesRight, start) : ''}
-  fn main() {
+  fn main(index : i32) {
     let li = i32(localIndex);
     let tx = li % 16;
     let ty = li / 16;
-    let slice = i32(workgroupId.y) / (uniforms.batch * uniforms.heads);
-    let head = i32(workgroupId.y) % (uniforms.batch * uniforms.heads);
+    let blocks = (rows() + rowCount - 1) / rowCount;
+    let group = index / ${STREAM_GROUP};
+    let head = group / blocks % (uniforms.batch * uniforms.heads);
+    let slice = group / blocks / (uniforms.batch * uniforms.heads);
     place(head / uniforms.heads, head % uniforms.heads);
-    let row0 = i32(workgroupId.x) * rowCount;
+    // A workgroup too many has no rows.
+    let row0 = select(rows(), group % blocks * rowCount, group < uniforms.groups);
     if (li == 0) { span = ${rowsAreKeys ? 'queriesOf' : 'keysOf'}(row0, min(row0 + rowCount, rows()) - 1); }
     let across = workgroupUniformLoad(&span);
     ${mix?.zero ?? ''}

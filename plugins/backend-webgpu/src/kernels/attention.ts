@@ -1,5 +1,6 @@
 import { util } from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { gradientsOfFew } from './attention-few-grad.js';
 import { attentionOfFew, FEW_QUERIES_GROUP } from './attention-few.js';
 import { attentionStream, foursAcross, operandsOf, STREAM_GROUP, STREAM_ROWS, STREAM_WIDTH } from './attention-stream.js';
 import type { AttentionPass } from './attention-stream.js';
@@ -45,6 +46,7 @@ export const attentionGrad: WebgpuKernel = {
     requireShape(util.arraysEqual(q.shape, dy.shape), 'NlaAttentionGrad', { q: q.shape, dy: dy.shape }, 'dy of the shape of q');
     if (isEmpty) return [q, k, k].map(({ shape }) => zeros(call, shape));
     const { batch, queries, keys, heads, headDim } = sizes;
+    if (queries <= FEW_QUERIES) return gradientsOfFew(call, problem, dy);
     const statistics = pass(call, 'statistics', problem, [batch, queries, heads, 3], { dy });
     const dq = pass(call, 'queries', problem, q.shape, { dy, statistics });
     const ofKeys = (which: AttentionPass): TensorInfo =>
@@ -92,17 +94,18 @@ function pass(
   const all: Readonly<Record<string, TensorInfo>> = { ...tensors, ...others };
   const rows = name === 'keys' || name === 'values of keys' ? keys : queries;
   const slices = name === 'statistics' ? 1 : Math.ceil(headDim / STREAM_WIDTH);
+  const groups = Math.ceil(rows / STREAM_ROWS) * batch * heads * slices;
   const byFours = headDim % 4 === 0;
   const across = foursAcross(headDim);
   return runProgram(call.backend, {
     key: `NlaAttention ${name} ${across} ${byFours}`,
     inputs: Object.fromEntries(operandsOf[name].map((operand) => [operand, all[operand] as TensorInfo])),
     vectors: byFours ? ['q', 'k', 'v', 'dy'] : [],
-    integers: { ...integers, fours: Math.ceil(headDim / 4) },
+    integers: { ...integers, fours: Math.ceil(headDim / 4), groups },
     floats,
     outputShape,
     groupSize: STREAM_GROUP,
-    groups: [Math.ceil(rows / STREAM_ROWS), batch * heads * slices],
+    groups: [groups],
     code: attentionStream(name, across, byFours),
   });
 }
