@@ -94,45 +94,38 @@ int32_t Integer(napi_env env, napi_value value) {
   return number;
 }
 
-napi_value ToArray(napi_env env, const Call::Output& output) {
-  napi_value array, element;
-  Check(napi_create_array_with_length(env, output.shape.size() + 2, &array), "no array");
-  uint32_t at = 0;
-  const auto put = [&](int64_t number) {
-    Check(napi_create_int64(env, number, &element), "no number");
-    Check(napi_set_element(env, array, at++, element), "no element");
-  };
-  put(output.id);
-  put(output.dtype);
-  for (const int64_t extent : output.shape) put(extent);
-  return array;
-}
-
-// compute(kernel, number, how many integers, integers…, tensors…): for every output [tensor, dtype, shape…]. Numbers one by one, because
-// taking an array apart costs more than a small kernel.
+// compute(kernel, number, how many integers, how many tensors, exchange): integers and tensors stand in `exchange`, an Int32Array, one after
+// the other, and every output is written there: how many, and for each [tensor, dtype, rank, shape…]. Going through memory that both sides
+// see, because making arguments and arrays of results one by one costs more than a small kernel.
 napi_value ComputeFunction(napi_env env, napi_callback_info info) {
   try {
-    napi_value at[128];
+    napi_value at[5];
     size_t given = std::size(at);
     Check(napi_get_cb_info(env, info, &given, at, nullptr, nullptr), "no arguments");
-    if (given < 3 || given > std::size(at)) throw std::invalid_argument("too few arguments, or too many");
-    const size_t index = static_cast<size_t>(Integer(env, at[0])), integer_count = static_cast<size_t>(Integer(env, at[2]));
-    if (index >= Kernels().size() || integer_count + 3 > given) throw std::invalid_argument("no such kernel, or too few integers");
-    std::vector<int32_t> integers(integer_count), inputs(given - 3 - integer_count);
-    for (size_t i = 0; i < integers.size(); i++) integers[i] = Integer(env, at[3 + i]);
-    for (size_t i = 0; i < inputs.size(); i++) inputs[i] = Integer(env, at[3 + integers.size() + i]);
+    if (given < std::size(at)) throw std::invalid_argument("too few arguments");
+    const size_t index = static_cast<size_t>(Integer(env, at[0]));
+    const size_t integers = static_cast<size_t>(Integer(env, at[2])), inputs = static_cast<size_t>(Integer(env, at[3]));
+    const Array exchange = TypedArray(env, at[4], napi_int32_array);
+    if (index >= Kernels().size() || integers + inputs > exchange.length) throw std::invalid_argument("no such kernel, or too few integers");
+    int32_t* const numbers = static_cast<int32_t*>(exchange.data);
     Tensors tensors(env);
-    Call call(tensors, std::move(inputs), std::move(integers), static_cast<float>(Number(env, at[1])));
+    Call call(tensors, {numbers + integers, numbers + integers + inputs}, {numbers, numbers + integers}, static_cast<float>(Number(env, at[1])));
     Kernels()[index].compute(call);
-    napi_value outputs;
-    Check(napi_create_array(env, &outputs), "no array");
-    uint32_t count = 0;
-    for (const Call::Output& output : call.HandOut()) Check(napi_set_element(env, outputs, count++, ToArray(env, output)), "no element");
-    return outputs;
+    size_t needed = 1;
+    for (const Call::Output& output : call.outputs()) needed += 3 + output.shape.size();
+    if (needed > exchange.length) throw std::invalid_argument("the outputs do not fit the exchange");
+    int32_t* put = numbers;
+    *put++ = static_cast<int32_t>(call.outputs().size());
+    for (const Call::Output& output : call.HandOut()) {
+      *put++ = output.id;
+      *put++ = output.dtype;
+      *put++ = static_cast<int32_t>(output.shape.size());
+      for (const int64_t extent : output.shape) *put++ = static_cast<int32_t>(extent);
+    }
   } catch (const std::exception& error) {
     napi_throw_error(env, nullptr, error.what());
-    return nullptr;
   }
+  return nullptr;
 }
 
 // kernels(): their names, in the order of their numbers
@@ -171,8 +164,6 @@ napi_value SetThreadsFunction(napi_env env, napi_value* at) {
   return ToValue(env, ThreadCount());
 }
 
-napi_value IdleBytesFunction(napi_env env, napi_value*) { return ToValue(env, static_cast<double>(IdleBufferBytes())); }
-
 napi_value TrimFunction(napi_env env, napi_value*) {
   TrimBuffers();
   return ToValue(env, 0);
@@ -196,7 +187,6 @@ NAPI_MODULE_INIT() {
     Export(env, exports, "adamw", Function<5, AdamWFunction>);
     Export(env, exports, "adamw8bit", Function<15, AdamW8bitFunction>);
     Export(env, exports, "setThreads", Function<1, SetThreadsFunction>);
-    Export(env, exports, "idleBytes", Function<0, IdleBytesFunction>);
     Export(env, exports, "trim", Function<0, TrimFunction>);
   } catch (const std::exception& error) {
     napi_throw_error(env, nullptr, error.what());

@@ -79,15 +79,15 @@ void Probabilities(const Rows<const float>& q, const Rows<const float>& k, const
   for (size_t i = 0; i < block.queries; i++) SoftmaxRow(out + i * block.keys(), valid + block.first, block, block.query + i, shape);
 }
 
-// Work that is worth a second thread, as tasks of so many multiplications.
-size_t GrainOf(size_t multiplications) { return std::max<size_t>(1, 65536 / std::max<size_t>(1, multiplications)); }
+// Multiplications that are worth a second thread.
+constexpr size_t kGrain = 65536;
 
 }  // namespace
 
 void Attention(const float* q, const float* k, const float* v, const float* valid, float* y, const AttentionShape& shape) {
   const size_t blocks = (shape.queries + kQueries - 1) / kQueries, group = shape.heads / shape.kv_heads;
   const size_t multiplications = 2 * std::min(kQueries, shape.queries) * shape.keys * shape.width;
-  ParallelFor(shape.batch * shape.heads * blocks, GrainOf(multiplications), [&](size_t begin, size_t end) {
+  ParallelFor(shape.batch * shape.heads * blocks, GrainOf(kGrain, multiplications), [&](size_t begin, size_t end) {
     Scratch memory(std::min(kQueries, shape.queries) * shape.keys);
     float* p = memory.data();
     for (size_t task = begin; task < end; task++) {
@@ -112,7 +112,7 @@ void AttentionGrad(const float* q, const float* k, const float* v, const float* 
   std::memset(parts.data(), 0, 2 * shape.batch * shape.heads * part * sizeof(float));
   float* const dk_parts = parts.data();
   float* const dv_parts = dk_parts + shape.batch * shape.heads * part;
-  ParallelFor(shape.batch * shape.heads, GrainOf(5 * shape.queries * part), [&](size_t begin, size_t end) {
+  ParallelFor(shape.batch * shape.heads, GrainOf(kGrain, 5 * shape.queries * part), [&](size_t begin, size_t end) {
     Scratch memory(2 * scores);
     float* const p = memory.data();
     float* const slope = p + scores;
@@ -147,7 +147,7 @@ void AttentionGrad(const float* q, const float* k, const float* v, const float* 
     }
   });
   const size_t tasks = shape.batch * shape.keys * shape.kv_heads;
-  ParallelFor(tasks, GrainOf(2 * group * shape.width), [&](size_t begin, size_t end) {
+  ParallelFor(tasks, GrainOf(kGrain, 2 * group * shape.width), [&](size_t begin, size_t end) {
     for (size_t task = begin; task < end; task++) {
       const size_t row = task / (shape.keys * shape.kv_heads), key = task / shape.kv_heads % shape.keys, kv = task % shape.kv_heads;
       for (const auto& [from, to] : {std::pair{dk_parts, dk}, std::pair{dv_parts, dv}}) {

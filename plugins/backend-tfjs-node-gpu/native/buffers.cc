@@ -66,11 +66,6 @@ void GiveBuffer(void* data, size_t bytes) {
   }
 }
 
-size_t IdleBufferBytes() {
-  std::lock_guard<std::mutex> hold(mutex);
-  return idle_bytes;
-}
-
 void TrimBuffers() {
   std::lock_guard<std::mutex> hold(mutex);
   for (const auto& [size, blocks] : Idle()) {

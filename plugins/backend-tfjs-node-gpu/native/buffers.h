@@ -16,15 +16,13 @@ class Scratch {
   ~Scratch() { GiveBuffer(data_, bytes_); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
-  float* data() { return data_; }
+  float* data() const { return data_; }
 
  private:
   size_t bytes_;
   float* data_;
 };
 
-// Bytes that are kept and not in use.
-size_t IdleBufferBytes();
 // Gives everything idle back to the system.
 void TrimBuffers();
 

@@ -37,6 +37,7 @@ class Call {
   // An output that has the values of an input, from that byte on.
   void Share(size_t index, const Shape& shape, size_t start = 0);
 
+  const std::vector<Output>& outputs() const { return outputs_; }
   // What was made, which the caller now owns.
   const std::vector<Output>& HandOut();
 

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -238,25 +238,73 @@ void Begin(const Target& c, size_t m, size_t n) {
   }
 }
 
-float Dot(const float* x, const float* y, size_t count) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (size_t i = 0; i < count; i++) sum += x[i] * y[i];
-  return sum;
+// The sums of four registers, side by side.
+inline void Sums(const Vector (&v)[4], float* out) {
+#if defined(__AVX2__)
+  __m256 half[4];
+  for (size_t i = 0; i < 4; i++) {
+#if defined(__AVX512F__)
+    const __m512 whole = reinterpret_cast<const __m512&>(v[i]);
+    half[i] = _mm256_add_ps(_mm512_castps512_ps256(whole), _mm512_extractf32x8_ps(whole, 1));
+#else
+    half[i] = reinterpret_cast<const __m256&>(v[i]);
+#endif
+  }
+  const __m256 sums = _mm256_hadd_ps(_mm256_hadd_ps(half[0], half[1]), _mm256_hadd_ps(half[2], half[3]));
+  _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1)));
+#else
+  for (size_t i = 0; i < 4; i++) {
+    out[i] = 0;
+    for (size_t lane = 0; lane < kLanes; lane++) out[i] += v[i][lane];
+  }
+#endif
+}
+
+// out[i * 4 + j] = the product of row i of x with row j of four: sums that do not wait for one another, and each value of x read once for
+// four of them.
+template <size_t rows>
+void Dots(const float* x, size_t stride, const float* const (&right)[4], size_t count, float* out) {
+  Vector sums[rows][4] = {};
+  size_t p = 0;
+  for (; p + kLanes <= count; p += kLanes) {
+    Vector columns[4];
+    for (size_t j = 0; j < 4; j++) columns[j] = *reinterpret_cast<const Vector*>(right[j] + p);
+    for (size_t i = 0; i < rows; i++) {
+      const Vector left = *reinterpret_cast<const Vector*>(x + i * stride + p);
+      for (size_t j = 0; j < 4; j++) sums[i][j] += left * columns[j];
+    }
+  }
+  for (size_t i = 0; i < rows; i++) {
+    Sums(sums[i], out + i * 4);
+    for (size_t q = p; q < count; q++) {
+      for (size_t j = 0; j < 4; j++) out[i * 4 + j] += x[i * stride + q] * right[j][q];
+    }
+  }
 }
 
 // A few rows of a (row-major) times b, which is read once.
 template <typename Right>
 void MultiplyFew(const Left& left, const Right& right, bool transposed, const Target& c, size_t m, size_t n, size_t k) {
   if (transposed) {
-    ParallelFor(n, std::max<size_t>(1, 32768 / std::max<size_t>(1, k)), [&](size_t begin, size_t end) {
-      std::vector<float> memory(k);
-      for (size_t column = begin; column < end; column++) {
-        const float* row = right.Row(column, memory.data());
+    ParallelFor(Tiles(n, 4), GrainOf(32768, 4 * k), [&](size_t begin, size_t end) {
+      std::vector<float> memory(4 * k);
+      for (size_t column = 4 * begin; column < std::min(n, 4 * end); column += 4) {
+        // Beyond the last column its own row stands in, and what comes of it is left out.
+        const size_t width = std::min<size_t>(4, n - column);
+        const float* rows[4];
+        for (size_t j = 0; j < 4; j++) rows[j] = j < width ? right.Row(column + j, memory.data() + j * k) : rows[0];
+        float products[kFewRows * 4];
+        for (size_t i = 0; i < m;) {
+          const float* x = left.a + i * left.stride;
+          const size_t step = m - i >= 4 ? 4 : 1;
+          step == 4 ? Dots<4>(x, left.stride, rows, k, products + i * 4) : Dots<1>(x, left.stride, rows, k, products + i * 4);
+          i += step;
+        }
         for (size_t i = 0; i < m; i++) {
-          const float product = Dot(left.a + i * left.stride, row, k);
-          const size_t at = i * c.stride + column;
-          c.c[at] = c.base == nullptr ? product : c.base[at] + product;
+          for (size_t j = 0; j < width; j++) {
+            const size_t at = i * c.stride + column + j;
+            c.c[at] = c.base == nullptr ? products[i * 4 + j] : c.base[at] + products[i * 4 + j];
+          }
         }
       }
     });
@@ -276,47 +324,116 @@ void MultiplyFew(const Left& left, const Right& right, bool transposed, const Ta
   }
 }
 
-// a in strips of kTileRows, one block of depth after the other: strip s of the block at k0 begins at k0 * padded + s * kTileRows * depth.
-void PackLeft(const Left& left, size_t m, size_t k, float* target) {
-  const size_t strips = Tiles(m, kTileRows);
-  const size_t padded = strips * kTileRows;
-  ParallelFor(strips, std::max<size_t>(1, 16384 / std::max<size_t>(1, k * kTileRows)), [=](size_t begin, size_t end) {
-    for (size_t k0 = 0; k0 < k; k0 += kDepth) {
-      const size_t depth = std::min(kDepth, k - k0);
-      for (size_t strip = begin; strip < end; strip++) {
-        const size_t row = strip * kTileRows;
-        const size_t rows = std::min(kTileRows, m - row);
-        float* at = target + k0 * padded + row * depth;
-        if (left.transposed) {
-          Gather<kTileRows>(left.a + k0 * left.stride + row, left.stride, rows, depth, at);
-        } else {
-          Interleave<kTileRows>(left.a + row * left.stride + k0, left.stride, rows, depth, at);
+// The left operand in strips of kTileRows, one block of depth after the other: strip s of the block at k0 begins at
+// k0 * padded + s * kTileRows * depth.
+class PackedLeft {
+ public:
+  PackedLeft(const Left& left, size_t m, size_t k) : padded_(Tiles(m, kTileRows) * kTileRows), memory_(padded_ * k) {
+    float* const target = memory_.data();
+    ParallelFor(Tiles(m, kTileRows), GrainOf(16384, k * kTileRows), [=](size_t begin, size_t end) {
+      for (size_t k0 = 0; k0 < k; k0 += kDepth) {
+        const size_t depth = std::min(kDepth, k - k0);
+        for (size_t row = begin * kTileRows; row < end * kTileRows; row += kTileRows) {
+          const size_t rows = std::min(kTileRows, m - row);
+          float* at = target + k0 * padded_ + row * depth;
+          if (left.transposed) {
+            Gather<kTileRows>(left.a + k0 * left.stride + row, left.stride, rows, depth, at);
+          } else {
+            Interleave<kTileRows>(left.a + row * left.stride + k0, left.stride, rows, depth, at);
+          }
         }
       }
+    });
+  }
+
+  // For one thread, which works through a block of depth at a time.
+  struct Reader {
+    const PackedLeft& left;
+    void Enter(size_t, size_t) {}
+    template <typename Body>
+    void WithStrip(size_t row, size_t k0, size_t depth, const Body& body) const {
+      body(PackedStrip{left.memory_.data() + k0 * left.padded_ + row * depth});
     }
-  });
-}
+  };
+  Reader Read() const { return {*this}; }
+
+ private:
+  size_t padded_;
+  Scratch memory_;
+};
+
+// The left operand as it lies, row-major: for one so small that it stays in the second cache, where a copy would be used too seldom.
+class PlainLeft {
+ public:
+  PlainLeft(const Left& left, size_t m) : left_(left), m_(m) {}
+
+  static bool Fits(const Left& left, size_t m, size_t k) {
+    // Rows whose distance is a multiple of a page fall on the same places of the first cache.
+    return !left.transposed && m * k <= (size_t{1} << 17) && left.stride % 1024 != 0;
+  }
+
+  struct Reader {
+    const PlainLeft& left;
+    Scratch edge{kDepth * kTileRows};
+    // The rows that are too few for a strip would be read beyond the last.
+    void Enter(size_t k0, size_t depth) {
+      const size_t rows = left.m_ % kTileRows, row = left.m_ - rows;
+      if (rows > 0) Interleave<kTileRows>(left.left_.a + row * left.left_.stride + k0, left.left_.stride, rows, depth, edge.data());
+    }
+    template <typename Body>
+    void WithStrip(size_t row, size_t k0, size_t, const Body& body) const {
+      if (row + kTileRows > left.m_) {
+        body(PackedStrip{edge.data()});
+      } else {
+        body(RowStrip{left.left_.a + row * left.left_.stride + k0, left.left_.stride});
+      }
+    }
+  };
+  Reader Read() const { return {*this}; }
+
+ private:
+  Left left_;
+  size_t m_;
+};
 
 // Rows [row0, row1) and columns [column0, column1) of c; row0 is the beginning of a strip.
-template <typename Right>
-void MultiplyPart(const float* packed, const Right& right, const Target& c, size_t m, size_t k, size_t row0, size_t row1, size_t column0,
+template <typename LeftStrips, typename Right>
+void MultiplyPart(const LeftStrips& left, const Right& right, const Target& c, size_t k, size_t row0, size_t row1, size_t column0,
                   size_t column1) {
-  const size_t padded = Tiles(m, kTileRows) * kTileRows;
+  auto strips = left.Read();
   Scratch block(kDepth * kWidth);
   for (size_t n0 = column0; n0 < column1; n0 += kWidth) {
     const size_t columns = std::min(kWidth, column1 - n0);
     for (size_t k0 = 0; k0 < k; k0 += kDepth) {
       const size_t depth = std::min(kDepth, k - k0);
       right.Pack(k0, depth, n0, columns, block.data());
+      strips.Enter(k0, depth);
       for (size_t column = 0; column < columns; column += kTileColumns) {
         const size_t width = std::min(kTileColumns, columns - column);
         for (size_t row = row0; row < row1; row += kTileRows) {
           const size_t at = row * c.stride + n0 + column;
-          MultiplyTile<kTileVectors>(PackedStrip{packed + k0 * padded + row * depth}, block.data() + column * depth, depth, c.c + at,
-                                     k0 > 0 ? c.c + at : c.BaseAt(at), c.stride, std::min(kTileRows, row1 - row), width);
+          strips.WithStrip(row, k0, depth, [&](const auto& strip) {
+            MultiplyTile<kTileVectors>(strip, block.data() + column * depth, depth, c.c + at, k0 > 0 ? c.c + at : c.BaseAt(at), c.stride,
+                                       std::min(kTileRows, row1 - row), width);
+          });
         }
       }
     }
+  }
+}
+
+// Threads divide the columns, so that each packs its own part of b, unless there are too few of them.
+template <typename LeftStrips, typename Right>
+void MultiplyTiles(const LeftStrips& left, const Right& right, const Target& c, size_t m, size_t n, size_t k) {
+  const size_t strips = Tiles(m, kTileRows);
+  if (Tiles(n, kTileColumns) >= static_cast<size_t>(ThreadCount()) * 2 || strips < 2) {
+    ParallelFor(Tiles(n, kTileColumns), GrainOf(kWorthAThread, m * k * kTileColumns), [&](size_t begin, size_t end) {
+      MultiplyPart(left, right, c, k, 0, m, begin * kTileColumns, std::min(n, end * kTileColumns));
+    });
+  } else {
+    ParallelFor(strips, GrainOf(kWorthAThread, kTileRows * n * k), [&](size_t begin, size_t end) {
+      MultiplyPart(left, right, c, k, begin * kTileRows, std::min(m, end * kTileRows), 0, n);
+    });
   }
 }
 
@@ -326,7 +443,7 @@ template <size_t vectors, typename Right>
 void MultiplyByRows(const Left& left, const Right& right, const Target& c, size_t m, size_t n, size_t k) {
   constexpr size_t kColumns = kLanes * vectors;
   const size_t padded = Tiles(n, kTileColumns) * kTileColumns;
-  ParallelFor(Tiles(m, kTileRows), std::max<size_t>(1, kWorthAThread / (kTileRows * n * k)), [&](size_t begin, size_t end) {
+  ParallelFor(Tiles(m, kTileRows), GrainOf(kWorthAThread, kTileRows * n * k), [&](size_t begin, size_t end) {
     Scratch block(kDepth * padded), narrow(vectors < kTileVectors ? kDepth * kColumns : 0), edge(kDepth * kTileRows);
     for (size_t k0 = 0; k0 < k; k0 += kDepth) {
       const size_t depth = std::min(kDepth, k - k0);
@@ -377,21 +494,8 @@ void Multiply(const Left& left, const Right& right, bool transpose_b, const Targ
   }
   if (n <= kLanes) return MultiplyByRows<1>(left, right, c, m, n, k);
   if (n <= kTileColumns || (n <= kWidth && m >= kManyRows)) return MultiplyByRows<kTileVectors>(left, right, c, m, n, k);
-  const size_t strips = Tiles(m, kTileRows);
-  Scratch packed(strips * kTileRows * k);
-  PackLeft(left, m, k, packed.data());
-  // Threads divide the columns, so that each packs its own part of b, unless there are too few of them.
-  const size_t worth = std::max<size_t>(1, kWorthAThread / std::max<size_t>(1, m * k));
-  if (Tiles(n, kTileColumns) >= static_cast<size_t>(ThreadCount()) * 2 || strips < 2) {
-    ParallelFor(Tiles(n, kTileColumns), std::max<size_t>(1, worth / kTileColumns), [&](size_t begin, size_t end) {
-      MultiplyPart(packed.data(), right, c, m, k, 0, m, begin * kTileColumns, std::min(n, end * kTileColumns));
-    });
-  } else {
-    const size_t grain = std::max<size_t>(1, kWorthAThread / (kTileRows * n * k));
-    ParallelFor(strips, grain, [&](size_t begin, size_t end) {
-      MultiplyPart(packed.data(), right, c, m, k, begin * kTileRows, std::min(m, end * kTileRows), 0, n);
-    });
-  }
+  if (PlainLeft::Fits(left, m, k)) return MultiplyTiles(PlainLeft(left, m), right, c, m, n, k);
+  MultiplyTiles(PackedLeft(left, m, k), right, c, m, n, k);
 }
 
 }  // namespace
@@ -420,7 +524,7 @@ void Nf4Linear(const float* x, const Nf4Weight& weight, float* y, size_t rows) {
   for (size_t row0 = 0; row0 < rows; row0 += kWidth) {
     const size_t count = std::min(kWidth, rows - row0);
     const DenseRight right{x + row0 * in, in, true};
-    ParallelFor(Tiles(out, kTileRows), std::max<size_t>(1, kWorthAThread / (kTileRows * count * in)), [&](size_t begin, size_t end) {
+    ParallelFor(Tiles(out, kTileRows), GrainOf(kWorthAThread, kTileRows * count * in), [&](size_t begin, size_t end) {
       const size_t first = begin * kTileRows, outs = std::min(out, end * kTileRows) - first;
       Scratch block(kDepth * Tiles(count, kTileColumns) * kTileColumns), strip(kTileRows * kDepth), product(outs * count);
       for (size_t k0 = 0; k0 < in; k0 += kDepth) {

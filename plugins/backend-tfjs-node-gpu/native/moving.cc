@@ -34,7 +34,7 @@ size_t AxisOf(const Call& call, size_t index, const Shape& shape) {
 
 // `rows` runs of `count` values each, from one place to another.
 void CopyRows(const uint32_t* from, size_t from_stride, uint32_t* to, size_t to_stride, size_t rows, size_t count) {
-  ParallelFor(rows, std::max<size_t>(1, kGrain / std::max<size_t>(1, count)), [=](size_t begin, size_t end) {
+  ParallelFor(rows, GrainOf(kGrain, count), [=](size_t begin, size_t end) {
     for (size_t row = begin; row < end; row++) std::memcpy(to + row * to_stride, from + row * from_stride, count * sizeof(uint32_t));
   });
 }
@@ -97,7 +97,7 @@ void ComputeTranspose(Call& call) {
   if (run > 1 || outer == 0) {
     const Shape extents(shape.begin(), shape.begin() + static_cast<std::ptrdiff_t>(outer));
     const Shape jumps(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(outer));
-    ParallelFor(static_cast<size_t>(CountOf(extents)), std::max<size_t>(1, kGrain / run), [&](size_t begin, size_t end) {
+    ParallelFor(static_cast<size_t>(CountOf(extents)), GrainOf(kGrain, run), [&](size_t begin, size_t end) {
       Walk(extents, jumps, begin, end, [&](size_t row, int64_t offset) { std::memcpy(to + row * run, from + offset, run * sizeof(uint32_t)); });
     });
     return;
@@ -106,7 +106,7 @@ void ComputeTranspose(Call& call) {
   const size_t width = static_cast<size_t>(shape[rank - 1]);
   const int64_t step = steps[rank - 1];
   const Shape extents(shape.begin(), shape.end() - 1), jumps(steps.begin(), steps.end() - 1);
-  ParallelFor(static_cast<size_t>(CountOf(extents)), std::max<size_t>(1, kGrain / width), [&](size_t begin, size_t end) {
+  ParallelFor(static_cast<size_t>(CountOf(extents)), GrainOf(kGrain, width), [&](size_t begin, size_t end) {
     Walk(extents, jumps, begin, end, [&](size_t row, int64_t offset) {
       for (size_t i = 0; i < width; i++) to[row * width + i] = from[offset + static_cast<int64_t>(i) * step];
     });
@@ -179,7 +179,7 @@ void ComputeSlice(Call& call) {
   if (bytes == 0) return;
   const Shape extents(shape.begin(), shape.begin() + static_cast<std::ptrdiff_t>(outer));
   const Shape jumps(strides.begin(), strides.begin() + static_cast<std::ptrdiff_t>(outer));
-  ParallelFor(static_cast<size_t>(CountOf(extents)), std::max<size_t>(1, kGrain / run), [&](size_t first, size_t last) {
+  ParallelFor(static_cast<size_t>(CountOf(extents)), GrainOf(kGrain, run), [&](size_t first, size_t last) {
     Walk(extents, jumps, first, last, [&](size_t row, int64_t offset) { std::memcpy(to + row * run, from + offset, run * sizeof(uint32_t)); });
   });
 }
@@ -195,7 +195,7 @@ void ComputeGather(Call& call) {
   const size_t width = SizeOf(x.shape, 1, x.shape.size());
   const uint32_t* from = Words(call, 0);
   uint32_t* to = MakeWords(call, x.dtype, shape);
-  ParallelFor(static_cast<size_t>(count), std::max<size_t>(1, kGrain / std::max<size_t>(1, width)), [=](size_t begin, size_t end) {
+  ParallelFor(static_cast<size_t>(count), GrainOf(kGrain, width), [=](size_t begin, size_t end) {
     for (size_t at = begin; at < end; at++) {
       std::memcpy(to + at * width, from + static_cast<size_t>(rows[at]) * width, width * sizeof(uint32_t));
     }
@@ -273,7 +273,7 @@ void ComputeElementwise(Call& call, const Combine& combine) {
   b_steps.pop_back();
   // Both offsets in one walk: that of b is carried beside.
   const size_t rows = static_cast<size_t>(CountOf(extents));
-  ParallelFor(rows, std::max<size_t>(1, kGrain / width), [&](size_t begin, size_t end) {
+  ParallelFor(rows, GrainOf(kGrain, width), [&](size_t begin, size_t end) {
     Shape b_offsets(end - begin);
     Walk(extents, b_steps, begin, end, [&](size_t row, int64_t offset) { b_offsets[row - begin] = offset; });
     Walk(extents, a_steps, begin, end,

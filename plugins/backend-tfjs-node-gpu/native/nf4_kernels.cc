@@ -160,7 +160,7 @@ void UnpackInto(const uint8_t* codes, const float* absmax, size_t block, Storage
 template <typename Out>
 void Unpack(const uint8_t* codes, const float* absmax, Out* y, size_t count, size_t block, Storage storage) {
   const size_t blocks = (count + block - 1) / block;
-  ParallelFor(blocks, std::max<size_t>(1, kGrain / block), [=](size_t begin, size_t end) {
+  ParallelFor(blocks, GrainOf(kGrain, block), [=](size_t begin, size_t end) {
     const size_t start = begin * block;
     UnpackInto(codes, absmax, block, storage, start, std::min(count, end * block) - start, y + start);
   });

@@ -60,7 +60,7 @@ double AdamW8bit(float* p, const float* g, uint8_t* state1, uint8_t* state2, flo
                  bool floor, const StepFactors& factors, const DynamicMap& signed_map, const DynamicMap& unsigned_map) {
   const size_t blocks = (count + block - 1) / block;
   const std::unique_ptr<double[]> sums(new double[blocks]);
-  ParallelFor(blocks, std::max<size_t>(1, 8192 / block), [&](size_t begin, size_t end) {
+  ParallelFor(blocks, GrainOf(8192, block), [&](size_t begin, size_t end) {
     std::vector<float> first(block), second(block);
     std::vector<double> changes(block);
     for (size_t index = begin; index < end; index++) {

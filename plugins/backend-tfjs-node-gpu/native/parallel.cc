@@ -120,10 +120,10 @@ Pool& ThePool() {
 int ThreadCount() { return working ? 1 : thread_count; }
 void SetThreadCount(int count) { thread_count = std::max(1, count); }
 
-void ParallelFor(size_t count, size_t grain, const std::function<void(size_t, size_t)>& body) {
+void ParallelFor(size_t count, double grain, const std::function<void(size_t, size_t)>& body) {
   if (count == 0) return;
-  const size_t grains = std::max<size_t>(1, count / std::max<size_t>(1, grain));
-  const size_t parts = std::min<size_t>(ThreadCount(), grains);
+  const double grains = static_cast<double>(count) / grain;
+  const size_t parts = std::min({static_cast<size_t>(ThreadCount()), count, static_cast<size_t>(grains)});
   if (parts <= 1 || (grains < kGrainsToWake && ThePool().Asleep())) {
     body(0, count);
     return;

@@ -12,6 +12,8 @@ const attributes = [
 ];
 const operands = [matrix([1, 2, 3, 4]), matrix([5, 6, 7, 8])];
 const [{ id: theirs }] = module.executeOp('MatMul', attributes, operands, 1);
-const [[ours]] = module.compute(module.kernels().indexOf('BatchMatMul'), 0, 2, 0, 0, ...operands);
+const exchange = Int32Array.of(0, 0, ...operands, 0, 0);
+module.compute(module.kernels().indexOf('BatchMatMul'), 0, 2, operands.length, exchange);
+const ours = exchange[1];
 const product = [theirs, ours].flatMap((id) => [...module.tensorDataSync(id)]);
 process.stdout.write(`\n${JSON.stringify({ version: module.TF_Version, gpu: module.isUsingGpuDevice(), product })}\n`);

@@ -13,8 +13,6 @@ namespace {
 // Values that are worth a second thread: waking one costs about as much as this many multiplications and memory accesses.
 constexpr size_t kGrain = 32768;
 
-size_t RowGrain(size_t width) { return std::max<size_t>(1, kGrain / std::max<size_t>(1, width)); }
-
 float InverseRoot(const float* x, size_t width, float epsilon) {
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -30,7 +28,7 @@ float Capped(float x, float softcap, float inverse) { return softcap == 0 ? x : 
 }  // namespace
 
 void RmsNorm(const float* x, const float* weight, float* y, size_t rows, size_t width, float epsilon) {
-  ParallelFor(rows, RowGrain(width), [=](size_t begin, size_t end) {
+  ParallelFor(rows, GrainOf(kGrain, width), [=](size_t begin, size_t end) {
     for (size_t row = begin; row < end; row++) {
       const float* in = x + row * width;
       float* out = y + row * width;
@@ -47,7 +45,7 @@ void RmsNorm(const float* x, const float* weight, float* y, size_t rows, size_t 
 }
 
 void RmsNormGrad(const float* x, const float* weight, const float* dy, float* dx, size_t rows, size_t width, float epsilon) {
-  ParallelFor(rows, RowGrain(width), [=](size_t begin, size_t end) {
+  ParallelFor(rows, GrainOf(kGrain, width), [=](size_t begin, size_t end) {
     for (size_t row = begin; row < end; row++) {
       const float* in = x + row * width;
       const float* slope = dy + row * width;
@@ -74,7 +72,7 @@ void RmsNormGrad(const float* x, const float* weight, const float* dy, float* dx
 }
 
 void RmsNormAdd(const float* residual, const float* x, const float* weight, float* y, size_t rows, size_t width, float epsilon) {
-  ParallelFor(rows, RowGrain(width), [=](size_t begin, size_t end) {
+  ParallelFor(rows, GrainOf(kGrain, width), [=](size_t begin, size_t end) {
     for (size_t row = begin; row < end; row++) {
       const float* in = x + row * width;
       const float* stream = residual + row * width;
@@ -107,7 +105,7 @@ void Turn(const float* x, const float* cosine, const float* sine, float* y, size
 template <typename Body>
 void ForHeads(const RopeTables& tables, size_t rows, size_t heads, size_t width, const Body& body) {
   const size_t half = width / 2;
-  ParallelFor(rows, RowGrain(heads * width), [=](size_t begin, size_t end) {
+  ParallelFor(rows, GrainOf(kGrain, heads * width), [=](size_t begin, size_t end) {
     for (size_t row = begin; row < end; row++) {
       const size_t table = (tables.count == 1 ? row % tables.positions : row) * half;
       for (size_t head = row * heads; head < (row + 1) * heads; head++) body(head, tables.cosine + table, tables.sine + table);
@@ -206,7 +204,7 @@ void GegluGrad(const float* gate, const float* up, const float* dy, float* d_gat
 void MaskedSoftmax(const float* scores, const float* valid, float* y, size_t batch, size_t heads, size_t queries, size_t keys, int64_t window,
                    int64_t offset) {
   (void)batch;
-  ParallelFor(batch * heads * queries, RowGrain(keys * 4), [=](size_t begin, size_t end) {
+  ParallelFor(batch * heads * queries, GrainOf(kGrain, keys * 4), [=](size_t begin, size_t end) {
     for (size_t row = begin; row < end; row++) {
       const float* in = scores + row * keys;
       const float* sees = valid + row / (heads * queries) * keys;
@@ -237,7 +235,7 @@ void MaskedSoftmax(const float* scores, const float* valid, float* y, size_t bat
 }
 
 void SoftmaxGrad(const float* y, const float* dy, float* dx, size_t rows, size_t width) {
-  ParallelFor(rows, RowGrain(width), [=](size_t begin, size_t end) {
+  ParallelFor(rows, GrainOf(kGrain, width), [=](size_t begin, size_t end) {
     for (size_t row = begin; row < end; row++) {
       const float* p = y + row * width;
       const float* slope = dy + row * width;
@@ -253,7 +251,7 @@ void SoftmaxGrad(const float* y, const float* dy, float* dx, size_t rows, size_t
 
 void SoftcapLogSumExp(const float* logits, float* lse, size_t rows, size_t width, float softcap) {
   const float inverse = softcap == 0 ? 0 : 1.0f / softcap;
-  ParallelFor(rows, RowGrain(width * 4), [=](size_t begin, size_t end) {
+  ParallelFor(rows, GrainOf(kGrain, width * 4), [=](size_t begin, size_t end) {
     std::vector<float> capped(width);
     float* values = capped.data();
     for (size_t row = begin; row < end; row++) {
@@ -281,7 +279,7 @@ void SoftcapLogSumExp(const float* logits, float* lse, size_t rows, size_t width
 void SoftcapCrossEntropyGrad(const float* logits, const int32_t* targets, const float* lse, const float* dy, float* dx, size_t rows,
                              size_t width, float softcap) {
   const float inverse = softcap == 0 ? 0 : 1.0f / softcap;
-  ParallelFor(rows, RowGrain(width * 4), [=](size_t begin, size_t end) {
+  ParallelFor(rows, GrainOf(kGrain, width * 4), [=](size_t begin, size_t end) {
     for (size_t row = begin; row < end; row++) {
       const float* in = logits + row * width;
       float* out = dx + row * width;

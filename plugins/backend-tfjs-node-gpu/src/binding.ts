@@ -39,10 +39,10 @@ export interface NlakitAddon {
   /** Names of the kernels; {@link compute} knows them by their place here. */
   kernels(): string[];
   /**
-   * Runs a kernel on tensors in the memory of this process, without the ways of an operation of TensorFlow. Takes the kernel's place, its
-   * number, how many integers follow, those, and the ids of the tensors. Returns `[id, dtype, ...shape]` for every tensor it makes.
+   * Runs the kernel of that number in {@link kernels}. `exchange` begins with so many integers and, behind them, so many tensors; in their
+   * place stands afterwards how many outputs there are, and for each its tensor, dtype, rank and shape.
    */
-  compute(kernel: number, number: number, integerCount: number, ...integersAndIds: readonly number[]): number[][];
+  compute(kernel: number, number: number, integers: number, tensors: number, exchange: Int32Array): void;
   /** One AdamW step in place; the sum of the squared changes. `factors`: beta1, beta2, epsilon, keep, step size, correction of the root. */
   adamw(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32Array, factors: Float64Array): number;
   /** The same with moments in 8 bits; a map is its values, midpoints and buckets. */
@@ -65,7 +65,6 @@ export interface NlakitAddon {
   ): number;
   setThreads(count: number): number;
   /** Bytes kept for reuse and not in use. */
-  idleBytes(): number;
   /** Gives them back to the system. */
   trim(): void;
 }

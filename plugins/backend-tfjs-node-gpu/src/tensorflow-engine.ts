@@ -83,11 +83,22 @@ export function createEngine(backend: NodeKernelBackend, modules: NativeModules)
   };
 
   const places = new Map(modules.addon?.kernels().map((name, place) => [name, place]));
+  const exchange = new Int32Array(4096);
   const compute = (kernel: string, inputs: readonly TensorInfo[], integers: readonly number[] = [], number = 0): RawTensor[] => {
     const place = places.get(kernel);
     if (place === undefined || modules.addon === undefined) throw new Error(`the native module has no kernel ${kernel}`);
-    const made = modules.addon.compute(place, number, integers.length, ...integers, ...backend.getInputTensorIds(inputs));
-    return made.map(([id, dtype, ...shape]) => ({ id: id as number, dtype: dtype as number, shape }));
+    const tensors = backend.getInputTensorIds(inputs);
+    exchange.set(integers);
+    exchange.set(tensors, integers.length);
+    modules.addon.compute(place, number, integers.length, tensors.length, exchange);
+    let at = 0;
+    const next = (): number => exchange[at++] as number;
+    return Array.from({ length: next() }, () => {
+      const [id, dtype, rank] = [next(), next(), next()];
+      const shape = Array.from(exchange.subarray(at, at + rank));
+      at += rank;
+      return { id, dtype, shape };
+    });
   };
 
   const attributeOf = (name: string, value: AttributeValue): OpAttribute => {
