@@ -127,4 +127,23 @@ describe('findInstallation', () => {
     expect(await readInstallation(place)).toMatchObject({ tensorflow: '2.21.0', folder: place });
     expect(await findInstallation()).toMatchObject({ folder: place });
   });
+
+  it('counts those that do not fit for the same reason', async () => {
+    vi.stubEnv('NLAKIT_CACHE', folder);
+    for (const [name, changes] of [
+      ['a', { sources: 'older' }],
+      ['b', { sources: 'older still' }],
+      ['c', { processor: 'linux-x64-other' }],
+    ] as const) {
+      const place = join(folder, `tensorflow/2.21.0-nlakit-${name}`);
+      await mkdir(place, { recursive: true });
+      await writeFile(join(place, recordFile), JSON.stringify(await record(changes)));
+    }
+    const reasons = await findInstallation();
+    expect(reasons).toHaveLength(2);
+    expect(reasons).toContainEqual(
+      expect.stringMatching(/^2 installations in .*tensorflow: … was built from the sources of another version$/),
+    );
+    expect(reasons).toContainEqual(expect.stringMatching(/nlakit-c was built on another kind of machine/));
+  });
 });

@@ -90,13 +90,21 @@ export async function findInstallation(folder?: string): Promise<Installation | 
   }
   const root = installationsFolder();
   const names = await readdir(root).catch(() => []);
-  const reasons: string[] = [];
+  const reasons = new Map<string, string[]>();
   const usable: Installation[] = [];
   for (const name of names.filter((entry) => entry.includes('-nlakit-'))) {
-    const found = await readInstallation(join(root, name));
-    if (typeof found === 'string') reasons.push(found);
-    else usable.push(found);
+    const place = join(root, name);
+    const found = await readInstallation(place);
+    if (typeof found !== 'string') {
+      usable.push(found);
+      continue;
+    }
+    // Of many versions that came and went it is enough to know how many there are.
+    const reason = found.replace(place, '…');
+    reasons.set(reason, [...(reasons.get(reason) ?? []), found]);
   }
   usable.sort((a, b) => b.installedAt.localeCompare(a.installedAt));
-  return usable[0] ?? (reasons.length > 0 ? reasons : [`nothing is installed in ${root}`]);
+  if (usable[0] !== undefined) return usable[0];
+  if (reasons.size === 0) return [`nothing is installed in ${root}`];
+  return [...reasons].map(([reason, all]) => (all.length === 1 ? (all[0] as string) : `${all.length} installations in ${root}: ${reason}`));
 }
