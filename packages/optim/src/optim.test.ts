@@ -211,6 +211,47 @@ describe('AdamW 8-bit', () => {
   });
 });
 
+describe('no element, one, and more than 16 bits count', () => {
+  const [rate, decay, steps] = [1e-2, 0.01, 4];
+  // Positive, so that a moment alone in its block is stored exactly: as the largest of its block.
+  const gradientAt = (i: number, step: number): number => Math.fround(0.01 + ((i * 7 + step * 3) % 23) / 100);
+  const startAt = (i: number): number => Math.fround(((i * 5) % 17) / 8 - 1);
+  /** AdamW of one element in f64; its index as far as `index` lets it through. */
+  const expected = (i: number, index = (at: number): number => at): number => {
+    let [p, m, v] = [startAt(i), 0, 0];
+    for (let step = 1; step <= steps; step++) {
+      const g = gradientAt(index(i), step);
+      p -= rate * decay * p;
+      m = 0.9 * m + 0.1 * g;
+      v = 0.999 * v + 0.001 * g * g;
+      p -= (rate * (m / (1 - 0.9 ** step))) / (Math.sqrt(v / (1 - 0.999 ** step)) + 1e-8);
+    }
+    return p;
+  };
+
+  it.each([
+    ['AdamW', () => createAdamW()],
+    ['AdamW 8-bit, a block an element', () => createAdamW8bit({ smallestQuantized: 0, blockSize: 1 })],
+  ])('%s is that of f64', (_name, make) => {
+    for (const length of [0, 1, 70_001]) {
+      const gradients = Array.from({ length: steps }, (_, step) => Float32Array.from({ length }, (_none, i) => gradientAt(i, step + 1)));
+      const after = run(
+        make(),
+        Float32Array.from({ length }, (_none, i) => startAt(i)),
+        gradients,
+        rate,
+      );
+      expect(after).toHaveLength(length);
+      const worst = (index?: (at: number) => number): number =>
+        after.reduce((most, value, i) => Math.max(most, Math.abs(value - expected(i, index))), 0);
+      expect(worst()).toBeLessThan(4e-7);
+      // The gradient of the next element, and that of an index without its seventeenth bit.
+      if (length > 0) expect(worst((at) => at + 1)).toBeGreaterThan(1e-4);
+      if (length > 0xffff) expect(worst((at) => at & 0xffff)).toBeGreaterThan(1e-4);
+    }
+  });
+});
+
 describe.each([
   ['AdamW', () => createAdamW()],
   ['AdamW 8-bit', () => createAdamW8bit()],

@@ -29,6 +29,11 @@ describe.skipIf(reason !== undefined)(`compiled updates${reason === undefined ? 
     ['AdamW 8-bit', () => createAdamW8bit(), 70_001],
     ['AdamW 8-bit without a floor, in small blocks', () => createAdamW8bit({ secondMomentFloor: false, blockSize: 64 }), 20_000],
     ['AdamW 8-bit on a parameter that is too small for it', () => createAdamW8bit(), 100],
+    ['AdamW on nothing', () => createAdamW(), 0],
+    ['AdamW on one element', () => createAdamW(), 1],
+    ['AdamW 8-bit on nothing', () => createAdamW8bit({ smallestQuantized: 0 }), 0],
+    ['AdamW 8-bit on one element', () => createAdamW8bit({ smallestQuantized: 0 }), 1],
+    ['AdamW 8-bit in more blocks than 16 bits count', () => createAdamW8bit({ blockSize: 1 }), 70_001],
   ])('%s: the bits of JavaScript', async (_name, create, length) => {
     const plain = create();
     const expected = train(plain, length);

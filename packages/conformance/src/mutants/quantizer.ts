@@ -60,11 +60,50 @@ export const quantizerMutants: readonly Mutant<'quantizer'>[] = [
       return quantizer.linear(x, weight);
     },
   })),
+  ...(
+    [
+      [
+        'gives a row for none',
+        ([rows]) => rows === 0,
+        (y) =>
+          tf.pad(y, [
+            [0, 1],
+            [0, 0],
+          ]),
+      ],
+      ['forgets the only row', ([rows, columns]) => rows === 1 && columns === 1, (y) => tf.zerosLike(y)],
+      [
+        'forgets rows beyond 16 bits',
+        ([rows]) => rows > 0xffff,
+        (y, [rows, columns]) => tf.concat([tf.slice(y, [0, 0], [0xffff, columns]), tf.zeros([rows - 0xffff, columns])]),
+      ],
+      [
+        'forgets columns beyond 16 bits',
+        ([, columns]) => columns > 0xffff,
+        (y, [rows, columns]) => tf.concat([tf.slice(y, [0, 0], [rows, 0xffff]), tf.zeros([rows, columns - 0xffff])], 1),
+      ],
+    ] as const satisfies readonly [string, (shape: Size) => boolean, (y: tf.Tensor2D, shape: Size) => tf.Tensor][]
+  ).map(([name, concerns, change]) =>
+    mutate<'quantizer'>(name, 'quantizer: packs and multiplies at the edges', (quantizer) => ({
+      ...quantizer,
+      linear: (x, weight) =>
+        tf.tidy(() => {
+          const y = quantizer.linear(x, weight) as tf.Tensor2D;
+          return concerns(y.shape) ? change(y, y.shape) : y;
+        }),
+    })),
+  ),
+  mutate('halves the gradient of long rows', 'quantizer: packs and multiplies at the edges', (quantizer) => ({
+    ...quantizer,
+    linear: (x, weight) => quantizer.linear((x.shape.at(-1) ?? 0) > 0xffff ? withGradient(x, 0.5) : x, weight),
+  })),
   mutate('halves the gradient', 'quantizer: its product has the gradient of the unpacked weight', (quantizer) => ({
     ...quantizer,
     linear: (x, weight) => quantizer.linear(withGradient(x, 0.5), weight),
   })),
 ];
+
+type Size = readonly [rows: number, columns: number];
 
 function keep(weight: PackedWeight): PackedWeight {
   return { ...weight, dispose: () => undefined };

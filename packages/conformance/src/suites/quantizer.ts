@@ -13,6 +13,19 @@ const shapes: readonly Shape[] = [
   [33, 40],
 ];
 
+/** More than 16 bits count, and no multiple of what kernels go in steps of. */
+const many = 70_001;
+
+/** Weights and inputs without a row, with one, with more rows than 16 bits count, and with longer ones. */
+const edges: readonly { readonly shape: Shape; readonly rows: number }[] = [
+  { shape: [0, 8], rows: 2 },
+  { shape: [4, 8], rows: 0 },
+  { shape: [1, 8], rows: 1 },
+  { shape: [2, 3], rows: many },
+  { shape: [many, 2], rows: 2 },
+  { shape: [3, many], rows: 2 },
+];
+
 /** What a quantizer must do: keep a weight well enough, multiply by what it keeps, and differentiate that product. */
 export function quantizerCases(): ConformanceCase<'quantizer'>[] {
   return [
@@ -144,6 +157,17 @@ export function quantizerCases(): ConformanceCase<'quantizer'>[] {
       },
     },
     {
+      name: 'quantizer: packs and multiplies at the edges',
+      level: 3,
+      run: async (subject) => {
+        const quantizer = await subject.shared();
+        for (const edge of edges) {
+          const about = `${edge.rows} rows by [${edge.shape.join(', ')}]`;
+          await checkNoLeak(about, () => checkEdge(quantizer, edge, subject.fixtures.tolerance ?? 0.15, about));
+        }
+      },
+    },
+    {
       name: 'quantizer: its product has the gradient of the unpacked weight',
       level: 3,
       run: async (subject) => {
@@ -171,6 +195,31 @@ export function quantizerCases(): ConformanceCase<'quantizer'>[] {
       },
     },
   ];
+}
+
+async function checkEdge(quantizer: Quantizer, { shape, rows }: (typeof edges)[number], tolerance: number, about: string): Promise<void> {
+  const [out, inn] = shape;
+  const packed = await packedWeight(quantizer, shape);
+  const weight = await unpackedValues(quantizer, packed, shape);
+  const values = weightValues(shape);
+  const error = rootMeanSquare(weight.map((value, at) => value - (values[at] ?? NaN)));
+  check(packed.bytes === quantizer.bytes(shape), `The planned bytes are others: ${about}.`, String(packed.bytes));
+  const x = inputValues(rows * inn);
+  const dy = inputValues(rows * out, 5);
+  const [input, cotangent] = [tf.tensor2d(x, [rows, inn]), tf.tensor2d(dy, [rows, out])];
+  const output = quantizer.linear(input, packed);
+  checkShape(output.shape, [rows, out]);
+  checkNear(await output.data(), product(x, weight, rows, shape), 1e-4, `The product is wrong: ${about}.`);
+  const gradient = tf.grad((given) => tf.sum(tf.mul(quantizer.linear(given, packed), cotangent)))(input);
+  checkShape(gradient.shape, [rows, inn]);
+  checkNear(await gradient.data(), product(dy, transposed(weight, shape), rows, [inn, out]), 1e-4, `The gradient is wrong: ${about}.`);
+  tf.dispose([input, cotangent, output, gradient]);
+  packed.dispose();
+  check(out === 0 || error <= tolerance * rootMeanSquare(values), `The weight comes back as another one: ${about}.`);
+}
+
+function transposed(weight: Float32Array, [out, inn]: Shape): Float32Array {
+  return Float32Array.from({ length: weight.length }, (_, at) => weight[(at % out) * inn + Math.floor(at / out)] ?? NaN);
 }
 
 function packedWeight(quantizer: Quantizer, shape: Shape): Promise<PackedWeight> {
