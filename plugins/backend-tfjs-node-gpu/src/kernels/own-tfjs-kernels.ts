@@ -36,8 +36,10 @@ const attempts: ReadonlyMap<string, Attempt> = new Map<string, Attempt>([
   [
     'Transpose',
     ({ inputs: { x }, attrs: { perm } }) => {
-      if (!isMoved(x)) return undefined;
-      return currentEngine().compute('Transpose', [x], perm as readonly number[]);
+      const order = perm as readonly number[];
+      // An order that names an axis twice would read beyond the tensor; TensorFlow refuses it.
+      if (!isMoved(x) || new Set(order).size !== order.length) return undefined;
+      return currentEngine().compute('Transpose', [x], order);
     },
   ],
   [
