@@ -6,11 +6,12 @@ import { replaceReads } from './asynchronous-reads.js';
 import { keepBufferAccount } from './buffer-account.js';
 import type { BufferManager } from './buffer-account.js';
 import { watchDevice } from './device-watch.js';
+import { hoistEnables } from './hoist-enables.js';
 import { loadDawn, withNavigatorGpu } from './load-dawn.js';
 import { optionsSchema } from './options.js';
 import type { WebgpuBackendOptions } from './options.js';
 import { domainKernelNames, registerKernels } from './register-kernels.js';
-import { requestDevice } from './request-device.js';
+import { requestDevice, requireHalf } from './request-device.js';
 import { attachEngine, findEngine } from './webgpu-engine.js';
 import type { WebgpuEngine } from './webgpu-engine.js';
 
@@ -18,8 +19,9 @@ const name = 'webgpu';
 
 /**
  * Makes the tfjs backend `webgpu` ready and current, on a device of its own, with limits, errors and kernels of ours. A process has one:
- * called again it returns another handle on the same, with the memory limits of the last call; {@link Backend.dispose} of any handle ends
- * it for all. Throws `E_BACKEND_UNAVAILABLE` with the reason if the package `webgpu`, a driver or a GPU is missing.
+ * called again it returns another handle on the same, with the memory limits and the `multiply` of the last call; {@link Backend.dispose} of any handle ends
+ * it for all. Throws `E_BACKEND_UNAVAILABLE` with the reason if the package `webgpu`, a driver or a GPU is missing, or what `multiply`
+ * asks for.
  *
  * @param folder where to look for the package `webgpu`, too, if it is not installed beside this one
  */
@@ -27,16 +29,19 @@ export async function createWebgpuBackend(options: Partial<WebgpuBackendOptions>
   const complete = optionsSchema.parse(options);
   const present = tf.findBackend(name);
   const engine = (present === undefined || present === null ? undefined : findEngine(present)) ?? (await start(complete, folder));
+  if (complete.multiply === 'f16') requireHalf(engine.backend.device.features, engine.description);
+  engine.multiply = complete.multiply;
   engine.account.limits.maxBytes = complete.maxBytes ?? Infinity;
   engine.account.limits.poolBytes = complete.poolBytes;
   registerKernels();
   await tf.setBackend(name);
-  return handle(engine, complete.maxBytes);
+  return handle(engine, complete);
 }
 
 async function start(options: WebgpuBackendOptions, folder: string | undefined): Promise<WebgpuEngine> {
   const { gpu, version } = await loadDawn(folder);
   const { device, info, description } = await requestDevice(gpu, options);
+  hoistEnables(device);
   tf.env().set('PROD', true);
   const backend = withNavigatorGpu(gpu, () => new WebGPUBackend(device, info));
   // By default tfjs computes small tensors on the CPU as long as they are there: another engine, and reads that work now and then.
@@ -63,17 +68,18 @@ async function start(options: WebgpuBackendOptions, folder: string | undefined):
     backend,
     account,
     watch,
+    multiply: options.multiply,
     description: `tfjs-backend-webgpu ${tf.version_core}, Dawn (webgpu ${version}), nlakit kernels, Node ${process.versions.node}, ${description}`,
   });
 }
 
-function handle({ account, backend, description }: WebgpuEngine, maxBytes: number | undefined): Backend {
+function handle({ account, backend, description }: WebgpuEngine, { maxBytes, multiply }: WebgpuBackendOptions): Backend {
   return {
     name,
-    description,
+    description: multiply === 'f16' ? `${description}, NF4 products in f16` : description,
     capabilities: {
       kernels: domainKernelNames,
-      multiply: ['f32'],
+      multiply: multiply === 'f16' ? ['f32', 'f16'] : ['f32'],
       maxTensorBytes: account.limits.maxBufferBytes,
       ...(maxBytes === undefined ? {} : { deviceBytes: maxBytes }),
       synchronousRead: false,

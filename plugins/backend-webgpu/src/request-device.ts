@@ -1,5 +1,5 @@
 import type { WebgpuBackendOptions } from './options.js';
-import { noAdapter, onlySoftware, unavailable } from './unavailable.js';
+import { noAdapter, noHalf, onlySoftware, unavailable } from './unavailable.js';
 
 /** Limits that the spec's defaults set too low for a language model: the largest the driver offers are asked for. */
 const wantedLimits = [
@@ -28,11 +28,17 @@ export async function requestDevice(gpu: GPU, options: WebgpuBackendOptions): Pr
   const { info } = adapter;
   const description = describeAdapter(info);
   if (isSoftware(info) && !options.allowSoftware) throw unavailable(onlySoftware(description));
+  if (options.multiply === 'f16') requireHalf(adapter.features, description);
   const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-  // Only for tf.profile and tf.time.
-  const requiredFeatures = (['timestamp-query'] as const).filter((feature) => adapter.features.has(feature));
+  // The first only for tf.profile and tf.time; the second also if this call does not want it, since a later one gets the same device.
+  const requiredFeatures = (['timestamp-query', 'shader-f16'] as const).filter((feature) => adapter.features.has(feature));
   const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
   return { device, info, description };
+}
+
+/** Throws `E_BACKEND_UNAVAILABLE` if an adapter or device with these features cannot multiply in f16. */
+export function requireHalf(features: ReadonlySet<string>, description: string): void {
+  if (!features.has('shader-f16')) throw unavailable(noHalf(description));
 }
 
 /** Fallback adapters say so; some drivers only by their name. */

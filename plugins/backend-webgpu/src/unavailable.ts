@@ -76,3 +76,12 @@ export function onlySoftware(description: string): Obstacle {
     fix: 'Install the driver of the GPU, take another backend, or, for tests, set the option allowSoftware: true.',
   };
 }
+
+/** The option asks for products in f16 of a driver that has none. */
+export function noHalf(description: string): Obstacle {
+  return {
+    found: `no products in f16 (shader-f16) on ${description}`,
+    expected: "a GPU and driver with shader-f16, for the option multiply: 'f16'",
+    fix: "Leave the option out, or set multiply: 'f32'; a newer driver may have it, too.",
+  };
+}

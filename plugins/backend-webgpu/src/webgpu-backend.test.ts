@@ -46,9 +46,12 @@ describe.skipIf(noAdapterReason !== undefined)(titled('the webgpu backend'), () 
     expect((globalThis as { navigator?: { gpu?: unknown } }).navigator?.gpu).toBeUndefined();
   });
 
-  it.each([{ maxBytes: 0 }, { poolBytes: -1 }, { powerPreference: 'all' }, { threads: 2 }])('refuses the options %j', async (options) => {
-    expect((await plugin.optionsSchema['~standard'].validate(options)).issues).toBeDefined();
-  });
+  it.each([{ maxBytes: 0 }, { poolBytes: -1 }, { powerPreference: 'all' }, { multiply: 'bf16' }, { threads: 2 }])(
+    'refuses the options %j',
+    async (options) => {
+      expect((await plugin.optionsSchema['~standard'].validate(options)).issues).toBeDefined();
+    },
+  );
 
   it('tests itself, and notices a broken kernel', async () => {
     const backend = await start();

@@ -7,6 +7,8 @@ export interface WebgpuEngine {
   readonly backend: WebGPUBackend;
   readonly account: BufferAccount;
   readonly watch: DeviceWatch;
+  /** What the NF4 linear and its gradient multiply in, as the last call of `createWebgpuBackend` said. */
+  multiply: 'f32' | 'f16';
   /** Engine, GPU and driver. */
   readonly description: string;
 }

@@ -1,10 +1,12 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { input, requireShape, sizeOf } from './define-kernel.js';
 import type { WebgpuCall, WebgpuKernel } from './define-kernel.js';
+import { halfRangeFunctions, rowShifts } from './half-range.js';
 import { roundStorageFunction } from './round-half.js';
 import { runProgram } from './run-program.js';
 import { TILE, TILE_GROUP, tiledProduct } from './tiled-product.js';
 import { f32, groupReductions } from './wgsl.js';
+import { findEngine } from '../webgpu-engine.js';
 
 /** The 16 values of NF4 (QLoRA, arXiv 2305.14314, appendix E), as @nlakit/ops has them. */
 const values = [
@@ -91,22 +93,80 @@ function product(call: WebgpuCall, kernel: string, leftName: string, forward: bo
       code: fewRows(rows, storage),
     });
   }
-  return runProgram(call.backend, {
-    ...shared,
-    key: `${kernel} ${storage} tiled`,
-    groupSize: TILE_GROUP,
-    groups: [Math.ceil(columns / TILE), Math.ceil(rows / TILE)],
-    code: tiledProduct({
-      rightContiguous: forward ? 'inner' : 'column',
-      prologue: fillTable,
-      functions: `${weightFunction(storage)}
-      fn left(row : i32, at : i32) -> f32 { return operand[row * uniforms.inner + at]; }
-      fn right(at : i32, column : i32) -> f32 {
-        return weight(${forward ? 'column * uniforms.inner + at' : 'at * uniforms.columns + column'});
-      }
-      fn store(row : i32, column : i32, sum : f32) { result[row * uniforms.columns + column] = sum; }`,
-    }),
+  const tiled = { ...shared, groupSize: TILE_GROUP, groups: [Math.ceil(columns / TILE), Math.ceil(rows / TILE)] as const };
+  if (findEngine(call.backend)?.multiply !== 'f16') {
+    return runProgram(call.backend, { ...tiled, key: `${kernel} ${storage} tiled`, code: singleProduct(storage, forward) });
+  }
+  const shifts = rowShifts(call.backend, operand, rows, inner);
+  const result = runProgram(call.backend, {
+    ...tiled,
+    inputs: { ...tiled.inputs, shifts },
+    key: `${kernel} ${storage} tiled f16`,
+    code: halfProduct(storage, forward),
   });
+  call.backend.disposeData(shifts.dataId);
+  return result;
+}
+
+/** The product of operands in f32. */
+function singleProduct(storage: string, forward: boolean): string {
+  return tiledProduct({
+    rightContiguous: forward ? 'inner' : 'column',
+    prologue: fillTable,
+    functions: `${weightFunction(storage)}
+    fn left(row : i32, at : i32) -> f32 { return operand[row * uniforms.inner + at]; }
+    fn right(at : i32, column : i32) -> f32 { return weight(${placeOf(forward)}); }
+    fn store(row : i32, column : i32, sum : f32) { result[row * uniforms.columns + column] = sum; }`,
+  });
+}
+
+/**
+ * The product of operands in f16. Powers of two bring them into its range: one for each row of the left operand, from {@link rowShifts},
+ * and one for the weights of the 64 columns of a tile, from the largest absmax among theirs. So weights that are stored in half precision
+ * lose nothing.
+ */
+function halfProduct(storage: string, forward: boolean): string {
+  // Forward, the weights of a tile lie one after the other; backward, it takes a piece of every row.
+  const largest = forward
+    ? `let bits = largestOfBlocks(column0 * uniforms.inner, end * uniforms.inner - 1, li, ${TILE_GROUP});`
+    : `var bits = 0u;
+    for (var at = li; at < uniforms.inner; at = at + ${TILE_GROUP}) {
+      bits = max(bits, largestOfBlocks(at * uniforms.columns + column0, at * uniforms.columns + end - 1, 0, 1));
+    }`;
+  return tiledProduct({
+    half: true,
+    rightContiguous: forward ? 'inner' : 'column',
+    prologue: `
+    let end = min(column0 + ${TILE}, uniforms.columns);
+    ${largest}
+    atomicMax(&largestAbsmax, bits);
+    ${fillTable}
+    weightShift = shiftOf(atomicLoad(&largestAbsmax));
+    weightScale = twoTo(weightShift);`,
+    functions: `${weightFunction(storage)}
+    ${halfRangeFunctions}
+    var<workgroup> largestAbsmax : atomic<u32>;
+    var<private> weightShift : i32;
+    var<private> weightScale : f32;
+    fn largestOfBlocks(first : i32, last : i32, skip : i32, step : i32) -> u32 {
+      var bits = 0u;
+      for (var block = first / uniforms.blockSize + skip; block <= last / uniforms.blockSize; block = block + step) {
+        bits = max(bits, magnitudeBits(absmax[block]));
+      }
+      return bits;
+    }
+    fn left(row : i32, at : i32) -> f32 { return operand[row * uniforms.inner + at]; }
+    fn leftScale(row : i32) -> f32 { return twoTo(shifts[min(row, uniforms.rows - 1)]); }
+    fn right(at : i32, column : i32) -> f32 { return weight(${placeOf(forward)}) * weightScale; }
+    fn store(row : i32, column : i32, sum : f32) {
+      result[row * uniforms.columns + column] = shiftedBack(sum, shifts[row], weightShift);
+    }`,
+  });
+}
+
+/** WGSL of the place of `right(at, column)` in the weight. */
+function placeOf(forward: boolean): string {
+  return forward ? 'column * uniforms.inner + at' : 'at * uniforms.columns + column';
 }
 
 /** One workgroup per column of the result, that is per row of the weight, whose elements it reads one after the other. */

@@ -6,6 +6,12 @@ export interface TiledProduct {
   readonly rightContiguous: 'inner' | 'column';
   /** Runs before the first load, by every invocation. */
   readonly prologue?: string;
+  /**
+   * Keeps the tiles in f16, which halves what is read from workgroup memory: operands are rounded, by a driver's choice to either
+   * neighbour, and products, which f32 holds exactly, and sums are f32. {@link functions} then also declares `leftScale(row)`, f32, by
+   * which the row is multiplied first. Needs the feature `shader-f16` and {@link hoistEnables}.
+   */
+  readonly half?: boolean;
 }
 
 /** Rows and columns of the result that a workgroup computes. */
@@ -20,11 +26,12 @@ const PITCH = TILE / 4 + 1;
  * WGSL of a matrix product with uniforms `rows`, `columns` and `inner`: tiles of 64 by 64 by way of workgroup memory, 16 sums per
  * invocation in registers, of f32. To be dispatched over `[columns / 64, rows / 64]` workgroups of {@link TILE_GROUP}.
  */
-export function tiledProduct({ functions, rightContiguous, prologue = '' }: TiledProduct): string {
+export function tiledProduct({ functions, rightContiguous, prologue = '', half = false }: TiledProduct): string {
   const rightPlace = rightContiguous === 'inner' ? ['li % 16', 'li / 16'] : ['li / 16', 'li % 16'];
-  return `
-  var<workgroup> leftTile : array<vec4<f32>, ${DEPTH * PITCH}>;
-  var<workgroup> rightTile : array<vec4<f32>, ${DEPTH * PITCH}>;
+  const four = half ? 'vec4<f16>' : 'vec4<f32>';
+  return `${half ? '\n  enable f16;' : ''}
+  var<workgroup> leftTile : array<${four}, ${DEPTH * PITCH}>;
+  var<workgroup> rightTile : array<${four}, ${DEPTH * PITCH}>;
   ${functions}
   fn leftOrZero(row : i32, at : i32) -> f32 {
     if (row < uniforms.rows && at < uniforms.inner) { return left(row, at); }
@@ -57,19 +64,20 @@ export function tiledProduct({ functions, rightContiguous, prologue = '' }: Tile
     var sum2 = vec4<f32>(0.0);
     var sum3 = vec4<f32>(0.0);
     ${prologue}
+    let lr = row0 + leftQuad * 4;
+    let rc = column0 + rightQuad * 4;
+    ${half ? 'let scales = vec4<f32>(leftScale(lr), leftScale(lr + 1), leftScale(lr + 2), leftScale(lr + 3));' : ''}
     for (var start = 0; start < uniforms.inner; start = start + ${DEPTH}) {
-      let lr = row0 + leftQuad * 4;
       let ld = start + leftDepth;
       leftTile[leftDepth * ${PITCH} + leftQuad] =
-        vec4<f32>(leftOrZero(lr, ld), leftOrZero(lr + 1, ld), leftOrZero(lr + 2, ld), leftOrZero(lr + 3, ld));
-      let rc = column0 + rightQuad * 4;
+        ${four}(vec4<f32>(leftOrZero(lr, ld), leftOrZero(lr + 1, ld), leftOrZero(lr + 2, ld), leftOrZero(lr + 3, ld))${half ? ' * scales' : ''});
       let rd = start + rightDepth;
       rightTile[rightDepth * ${PITCH} + rightQuad] =
-        vec4<f32>(rightOrZero(rd, rc), rightOrZero(rd, rc + 1), rightOrZero(rd, rc + 2), rightOrZero(rd, rc + 3));
+        ${four}(vec4<f32>(rightOrZero(rd, rc), rightOrZero(rd, rc + 1), rightOrZero(rd, rc + 2), rightOrZero(rd, rc + 3)));
       workgroupBarrier();
       for (var depth = 0; depth < ${DEPTH}; depth = depth + 1) {
-        let a = leftTile[depth * ${PITCH} + ty];
-        let b = rightTile[depth * ${PITCH} + tx];
+        let a = vec4<f32>(leftTile[depth * ${PITCH} + ty]);
+        let b = vec4<f32>(rightTile[depth * ${PITCH} + tx]);
         sum0 = sum0 + a.x * b;
         sum1 = sum1 + a.y * b;
         sum2 = sum2 + a.z * b;
