@@ -82,8 +82,12 @@ void ComputeTranspose(Call& call) {
   const size_t rank = x.shape.size();
   Call::Require(order.size() == rank, "an order names every axis once");
   Shape shape(rank), steps(rank);
+  std::vector<bool> named(rank, false);
   for (size_t axis = 0; axis < rank; axis++) {
     Call::Require(order[axis] >= 0 && static_cast<size_t>(order[axis]) < rank, "an order names every axis once");
+    // One that is named twice would be read as far as the product of other extents.
+    Call::Require(!named[static_cast<size_t>(order[axis])], "an order names every axis once");
+    named[static_cast<size_t>(order[axis])] = true;
     shape[axis] = x.shape[static_cast<size_t>(order[axis])];
     steps[axis] = strides[static_cast<size_t>(order[axis])];
   }

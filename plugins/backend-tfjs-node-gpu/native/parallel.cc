@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -46,6 +48,7 @@ class Pool {
     body_ = &body;
     count_ = count;
     part_ = part;
+    failure_ = nullptr;
     open_.store(parts, std::memory_order_relaxed);
     // The ticket says which loop, how many parts it has and how many are taken: a thread that takes one by it has the fields above of the
     // same loop, which cannot end before that part does.
@@ -65,6 +68,8 @@ class Pool {
       std::unique_lock<std::mutex> hold(mutex_);
       done_.wait(hold, [this] { return open_.load(std::memory_order_acquire) == 0; });
     }
+    // What a part has thrown, in whatever thread, is thrown here, when all have ended.
+    if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
  private:
@@ -78,7 +83,12 @@ class Pool {
     } while (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel));
     const size_t begin = (ticket & 0xffff) * part_;
     working = true;
-    (*body_)(begin, std::min(begin + part_, count_));
+    try {
+      (*body_)(begin, std::min(begin + part_, count_));
+    } catch (...) {
+      std::lock_guard<std::mutex> hold(mutex_);
+      failure_ = std::current_exception();
+    }
     working = false;
     if (open_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       std::lock_guard<std::mutex> hold(mutex_);
@@ -108,6 +118,7 @@ class Pool {
   std::atomic<int> sleepers_{0};
   const std::function<void(size_t, size_t)>* body_ = nullptr;
   size_t count_ = 0, part_ = 0, workers_ = 0;
+  std::exception_ptr failure_;
 };
 
 Pool& ThePool() {

@@ -24,7 +24,8 @@ let relaxed: boolean | undefined;
  * when a module is compiled, not when it runs, so it is set for as long as that takes and no other module of the process ever sees it.
  */
 function acceptingRelaxedSimd<Result>(compile: () => Result): Result {
-  if (!process.versions.v8.startsWith('11.3.')) return compile();
+  // Where it is accepted already, as from Node 22 on or because the process was started with the flag, that is left alone.
+  if (!process.versions.v8.startsWith('11.3.') || webAssembly.validate(decode('relaxed'))) return compile();
   setFlagsFromString('--experimental-wasm-relaxed-simd');
   try {
     return compile();

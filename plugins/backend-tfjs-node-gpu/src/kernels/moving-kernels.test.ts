@@ -188,8 +188,8 @@ describe.skipIf(reason !== undefined)(`kernels that move values${reason === unde
             .dataSync(),
         ] as const;
       });
-      expect(gradient).toEqual(expected);
-      expect(unweighted).not.toEqual(expected);
+      expect([...gradient]).toEqual(expected);
+      expect([...unweighted]).not.toEqual(expected);
     });
   });
 
