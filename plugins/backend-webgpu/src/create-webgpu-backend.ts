@@ -12,6 +12,7 @@ import { optionsSchema } from './options.js';
 import type { WebgpuBackendOptions } from './options.js';
 import { domainKernelNames, registerKernels } from './register-kernels.js';
 import { requestDevice, requireHalf } from './request-device.js';
+import { settleMatrixUnit } from './settle-matrix-unit.js';
 import { attachEngine, findEngine } from './webgpu-engine.js';
 import type { WebgpuEngine } from './webgpu-engine.js';
 
@@ -35,12 +36,13 @@ export async function createWebgpuBackend(options: Partial<WebgpuBackendOptions>
   engine.account.limits.poolBytes = complete.poolBytes;
   registerKernels();
   await tf.setBackend(name);
+  if (complete.multiply === 'f16') await settleMatrixUnit(engine);
   return handle(engine, complete);
 }
 
 async function start(options: WebgpuBackendOptions, folder: string | undefined): Promise<WebgpuEngine> {
-  const { gpu, version } = await loadDawn(folder);
-  const { device, info, description } = await requestDevice(gpu, options);
+  const { gpu, version } = await loadDawn(folder, options.multiply === 'f16');
+  const { device, info, description, offeredUnit } = await requestDevice(gpu, options);
   hoistEnables(device);
   tf.env().set('PROD', true);
   const backend = withNavigatorGpu(gpu, () => new WebGPUBackend(device, info));
@@ -69,14 +71,16 @@ async function start(options: WebgpuBackendOptions, folder: string | undefined):
     account,
     watch,
     multiply: options.multiply,
+    offeredUnit,
     description: `tfjs-backend-webgpu ${tf.version_core}, Dawn (webgpu ${version}), nlakit kernels, Node ${process.versions.node}, ${description}`,
   });
 }
 
-function handle({ account, backend, description }: WebgpuEngine, { maxBytes, multiply }: WebgpuBackendOptions): Backend {
+function handle(engine: WebgpuEngine, { maxBytes, multiply }: WebgpuBackendOptions): Backend {
+  const { account, backend, description } = engine;
   return {
     name,
-    description: multiply === 'f16' ? `${description}, NF4 products in f16` : description,
+    description: multiply === 'f16' ? `${description}, ${halfProducts(engine)}` : description,
     capabilities: {
       kernels: domainKernelNames,
       multiply: multiply === 'f16' ? ['f32', 'f16'] : ['f32'],
@@ -94,6 +98,11 @@ function handle({ account, backend, description }: WebgpuEngine, { maxBytes, mul
       return Promise.resolve();
     },
   };
+}
+
+function halfProducts({ matrixUnit, matrixRefusal = '' }: WebgpuEngine): string {
+  if (matrixUnit === undefined) return `NF4 products in f16 without subgroup matrices (${matrixRefusal})`;
+  return `NF4 products in f16 by subgroup matrices (${matrixUnit.m}x${matrixUnit.n}x${matrixUnit.k})`;
 }
 
 /** Ends the backend and its device. It can be started again; tensors that are still alive are lost, and disposing them does nothing. */

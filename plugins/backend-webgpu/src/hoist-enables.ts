@@ -1,6 +1,6 @@
 /**
- * Makes a device take shaders whose `enable` lines are not first. WGSL wants them before every declaration, and tfjs puts declarations
- * before the code of a program.
+ * Makes a device take shaders whose `enable` and `diagnostic` lines are not first. WGSL wants them before every declaration, and tfjs puts
+ * declarations before the code of a program.
  */
 export function hoistEnables(device: Pick<GPUDevice, 'createShaderModule'>): void {
   const create = device.createShaderModule.bind(device);
@@ -9,7 +9,7 @@ export function hoistEnables(device: Pick<GPUDevice, 'createShaderModule'>): voi
 
 function withEnablesFirst(code: string): string {
   const enables: string[] = [];
-  const rest = code.replace(/^[ \t]*enable [\w, ]+;[ \t]*$/gm, (line) => {
+  const rest = code.replace(/^[ \t]*(?:enable [\w, ]+|diagnostic\([\w., ]+\));[ \t]*$/gm, (line) => {
     enables.push(line.trim());
     return '';
   });

@@ -17,31 +17,35 @@ export interface Dawn {
   readonly version: string;
 }
 
-/** A process has one: Dawn keeps drivers and devices open as long as it is held. */
-let loaded: Promise<Dawn> | undefined;
+/** A process has one, or one of each kind: Dawn keeps drivers and devices open as long as it is held. */
+const loaded = new Map<boolean, Promise<Dawn>>();
 
 /**
  * Loads the optional package `webgpu` and puts the WebGPU constants and classes that tfjs looks for on the global object. Throws
  * `E_BACKEND_UNAVAILABLE` with the reason if it is not there or does not load.
  *
  * @param folder where to look, too, if the package is not beside this one: that of a config, when nlakit itself is installed globally
+ * @param experimental whether adapters offer features that are no standard yet: subgroup matrices
  */
-export function loadDawn(folder?: string): Promise<Dawn> {
-  loaded ??= load(folder).catch((error: unknown) => {
-    loaded = undefined;
+export function loadDawn(folder?: string, experimental = false): Promise<Dawn> {
+  const present = loaded.get(experimental);
+  if (present !== undefined) return present;
+  const loading = load(folder, experimental).catch((error: unknown) => {
+    loaded.delete(experimental);
     throw unavailable(loadingObstacle(error));
   });
-  return loaded;
+  loaded.set(experimental, loading);
+  return loading;
 }
 
-async function load(folder: string | undefined): Promise<Dawn> {
+async function load(folder: string | undefined, experimental: boolean): Promise<Dawn> {
   const require = requireWith(folder);
   const { create, globals } = (await import(pathToFileURL(require.resolve('webgpu')).href)) as DawnModule;
   for (const [name, value] of Object.entries(globals)) {
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
   const { version } = require('webgpu/package.json') as { version: string };
-  return { gpu: create([]), version };
+  return { gpu: create(experimental ? ['enable-dawn-features=allow_unsafe_apis'] : []), version };
 }
 
 /** The `require` that finds the package: ours, or that of the folder. */

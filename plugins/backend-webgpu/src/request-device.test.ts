@@ -4,10 +4,19 @@ import { requestDevice } from './request-device.js';
 
 /** An adapter with these features, and what a device was asked for of it. */
 function fakeGpu(...features: string[]) {
+  const matrices = [{ M: 16, N: 16, K: 16, componentType: 'f16', resultComponentType: 'f32' }];
   const asked: GPUDeviceDescriptor[] = [];
   const adapter = {
-    info: { vendor: 'acme', architecture: 'one', device: '', description: '', isFallbackAdapter: false },
-    limits: {},
+    info: {
+      vendor: 'acme',
+      architecture: 'one',
+      device: '',
+      description: '',
+      isFallbackAdapter: false,
+      subgroupMaxSize: 32,
+      subgroupMatrixConfigs: matrices,
+    },
+    limits: { maxComputeWorkgroupStorageSize: 32768 },
     features: new Set(features),
     requestDevice: (descriptor: GPUDeviceDescriptor) => Promise.resolve((asked.push(descriptor), {})),
   };
@@ -20,6 +29,18 @@ describe('products in f16', () => {
     await requestDevice(gpu, optionsSchema.parse({}));
     await requestDevice(gpu, optionsSchema.parse({ multiply: 'f16' }));
     expect(asked.map(({ requiredFeatures }) => requiredFeatures)).toEqual([['shader-f16'], ['shader-f16']]);
+  });
+
+  it('take subgroup matrices along where there are some, and only products in f16 do', async () => {
+    const features = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
+    const { gpu, asked } = fakeGpu(...features);
+    const [single, half] = [
+      await requestDevice(gpu, optionsSchema.parse({})),
+      await requestDevice(gpu, optionsSchema.parse({ multiply: 'f16' })),
+    ];
+    expect(single.offeredUnit).toMatch(/multiply: 'f32'/);
+    expect(half.offeredUnit).toEqual({ m: 16, n: 16, k: 16, subgroups: 8 });
+    expect(asked.map(({ requiredFeatures }) => [...new Set(requiredFeatures)])).toEqual([['shader-f16'], features]);
   });
 
   it('are refused where it has none, which the default does not need', async () => {

@@ -1,3 +1,5 @@
+import { chooseMatrixUnit, matrixFeatures } from './matrix-unit.js';
+import type { MatrixUnit } from './matrix-unit.js';
 import type { WebgpuBackendOptions } from './options.js';
 import { noAdapter, noHalf, onlySoftware, unavailable } from './unavailable.js';
 
@@ -19,6 +21,8 @@ export interface OpenedDevice {
   readonly info: GPUAdapterInfo;
   /** Name of GPU and driver. */
   readonly description: string;
+  /** Subgroup matrices that the device has, or why not. */
+  readonly offeredUnit: MatrixUnit | string;
 }
 
 /** Asks for the device of this machine with the largest limits its driver has. Throws `E_BACKEND_UNAVAILABLE`. */
@@ -30,10 +34,13 @@ export async function requestDevice(gpu: GPU, options: WebgpuBackendOptions): Pr
   if (isSoftware(info) && !options.allowSoftware) throw unavailable(onlySoftware(description));
   if (options.multiply === 'f16') requireHalf(adapter.features, description);
   const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-  // The first only for tf.profile and tf.time; the second also if this call does not want it, since a later one gets the same device.
-  const requiredFeatures = (['timestamp-query', 'shader-f16'] as const).filter((feature) => adapter.features.has(feature));
+  const offeredUnit = options.multiply === 'f16' ? chooseMatrixUnit(adapter) : "the device was opened for multiply: 'f32'";
+  // The first only for tf.profile and tf.time; f16 also if this call does not want it, since a later one gets the same device.
+  const wanted =
+    typeof offeredUnit === 'string' ? (['timestamp-query', 'shader-f16'] as const) : (['timestamp-query', ...matrixFeatures] as const);
+  const requiredFeatures = wanted.filter((feature) => adapter.features.has(feature)) as GPUFeatureName[];
   const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
-  return { device, info, description };
+  return { device, info, description, offeredUnit };
 }
 
 /** Throws `E_BACKEND_UNAVAILABLE` if an adapter or device with these features cannot multiply in f16. */

@@ -1,6 +1,7 @@
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { BufferAccount } from './buffer-account.js';
 import type { DeviceWatch } from './device-watch.js';
+import type { MatrixUnit } from './matrix-unit.js';
 
 /** Our account and watch on one tfjs webgpu backend. */
 export interface WebgpuEngine {
@@ -9,6 +10,12 @@ export interface WebgpuEngine {
   readonly watch: DeviceWatch;
   /** What the NF4 linear and its gradient multiply in, as the last call of `createWebgpuBackend` said. */
   multiply: 'f32' | 'f16';
+  /** Subgroup matrices the device was opened with, or why it was not. */
+  readonly offeredUnit: MatrixUnit | string;
+  /** The one of {@link offeredUnit} that products in f16 go by. */
+  matrixUnit?: MatrixUnit | undefined;
+  /** Why products in f16 do not go by subgroup matrices, once that is known. */
+  matrixRefusal?: string;
   /** Engine, GPU and driver. */
   readonly description: string;
 }

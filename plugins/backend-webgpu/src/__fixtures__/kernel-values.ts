@@ -6,7 +6,8 @@ let state = 1;
 export const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 8;
 
 /** Numbers between -scale and scale, the same ones in every run. */
-export const uniform = (count: number, scale = 1): Float32Array => Float32Array.from({ length: count }, () => (next() / 2 ** 23 - 1) * scale);
+export const uniform = (count: number, scale = 1): Float32Array =>
+  Float32Array.from({ length: count }, () => (next() / 2 ** 23 - 1) * scale);
 
 /** Runs a kernel, for all its outputs. */
 export const run = (name: string, inputs: Record<string, tf.Tensor>, attrs: object = {}): tf.Tensor[] => {

@@ -2,9 +2,11 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { input, requireShape, sizeOf } from './define-kernel.js';
 import type { WebgpuCall, WebgpuKernel } from './define-kernel.js';
 import { halfRangeFunctions, rowShifts } from './half-range.js';
+import { matrixProduct } from './matrix-product.js';
 import { roundStorageFunction } from './round-half.js';
 import { runProgram } from './run-program.js';
 import { TILE, TILE_GROUP, tiledProduct } from './tiled-product.js';
+import type { TiledProduct } from './tiled-product.js';
 import { f32, groupReductions } from './wgsl.js';
 import { findEngine } from '../webgpu-engine.js';
 
@@ -94,16 +96,15 @@ function product(call: WebgpuCall, kernel: string, leftName: string, forward: bo
     });
   }
   const tiled = { ...shared, groupSize: TILE_GROUP, groups: [Math.ceil(columns / TILE), Math.ceil(rows / TILE)] as const };
-  if (findEngine(call.backend)?.multiply !== 'f16') {
+  const { multiply = 'f32', matrixUnit } = findEngine(call.backend) ?? {};
+  if (multiply === 'f32') {
     return runProgram(call.backend, { ...tiled, key: `${kernel} ${storage} tiled`, code: singleProduct(storage, forward) });
   }
   const shifts = rowShifts(call.backend, operand, rows, inner);
-  const result = runProgram(call.backend, {
-    ...tiled,
-    inputs: { ...tiled.inputs, shifts },
-    key: `${kernel} ${storage} tiled f16`,
-    code: halfProduct(storage, forward),
-  });
+  const half = halfProduct(storage, forward);
+  const [by, code] =
+    matrixUnit === undefined ? ['tiled', tiledProduct(half)] : [`by ${JSON.stringify(matrixUnit)}`, matrixProduct(half, matrixUnit)];
+  const result = runProgram(call.backend, { ...tiled, inputs: { ...tiled.inputs, shifts }, key: `${kernel} ${storage} f16 ${by}`, code });
   call.backend.disposeData(shifts.dataId);
   return result;
 }
@@ -125,7 +126,7 @@ function singleProduct(storage: string, forward: boolean): string {
  * and one for the weights of the 64 columns of a tile, from the largest absmax among theirs. So weights that are stored in half precision
  * lose nothing.
  */
-function halfProduct(storage: string, forward: boolean): string {
+function halfProduct(storage: string, forward: boolean): TiledProduct {
   // Forward, the weights of a tile lie one after the other; backward, it takes a piece of every row.
   const largest = forward
     ? `let bits = largestOfBlocks(column0 * uniforms.inner, end * uniforms.inner - 1, li, ${TILE_GROUP});`
@@ -133,7 +134,7 @@ function halfProduct(storage: string, forward: boolean): string {
     for (var at = li; at < uniforms.inner; at = at + ${TILE_GROUP}) {
       bits = max(bits, largestOfBlocks(at * uniforms.columns + column0, at * uniforms.columns + end - 1, 0, 1));
     }`;
-  return tiledProduct({
+  return {
     half: true,
     rightContiguous: forward ? 'inner' : 'column',
     prologue: `
@@ -161,7 +162,7 @@ function halfProduct(storage: string, forward: boolean): string {
     fn store(row : i32, column : i32, sum : f32) {
       result[row * uniforms.columns + column] = shiftedBack(sum, shifts[row], weightShift);
     }`,
-  });
+  };
 }
 
 /** WGSL of the place of `right(at, column)` in the weight. */

@@ -22,6 +22,17 @@ export const TILE_GROUP = 256;
 /** One more than the tile needs, so that invocations that write below each other meet different banks of memory. */
 const PITCH = TILE / 4 + 1;
 
+/** WGSL of `leftOrZero` and `rightOrZero`: the operands with zeros around them. */
+export const guardedOperands = `
+  fn leftOrZero(row : i32, at : i32) -> f32 {
+    if (row < uniforms.rows && at < uniforms.inner) { return left(row, at); }
+    return 0.0;
+  }
+  fn rightOrZero(at : i32, column : i32) -> f32 {
+    if (column < uniforms.columns && at < uniforms.inner) { return right(at, column); }
+    return 0.0;
+  }`;
+
 /**
  * WGSL of a matrix product with uniforms `rows`, `columns` and `inner`: tiles of 64 by 64 by way of workgroup memory, 16 sums per
  * invocation in registers, of f32. To be dispatched over `[columns / 64, rows / 64]` workgroups of {@link TILE_GROUP}.
@@ -33,14 +44,7 @@ export function tiledProduct({ functions, rightContiguous, prologue = '', half =
   var<workgroup> leftTile : array<${four}, ${DEPTH * PITCH}>;
   var<workgroup> rightTile : array<${four}, ${DEPTH * PITCH}>;
   ${functions}
-  fn leftOrZero(row : i32, at : i32) -> f32 {
-    if (row < uniforms.rows && at < uniforms.inner) { return left(row, at); }
-    return 0.0;
-  }
-  fn rightOrZero(at : i32, column : i32) -> f32 {
-    if (column < uniforms.columns && at < uniforms.inner) { return right(at, column); }
-    return 0.0;
-  }
+  ${guardedOperands}
   fn storeRow(row : i32, column : i32, sums : vec4<f32>) {
     if (row < uniforms.rows) {
       if (column < uniforms.columns) { store(row, column, sums.x); }
