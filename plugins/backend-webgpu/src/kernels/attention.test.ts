@@ -87,7 +87,7 @@ function worst(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let [error, scale] = [0, 0];
   for (let index = 0; index < expected.length; index++) {
     const difference = Math.abs((actual[index] ?? NaN) - (expected[index] ?? NaN));
-    if (!(difference <= error)) error = difference;
+    error = Math.max(error, difference);
     scale = Math.max(scale, Math.abs(expected[index] ?? 0));
   }
   return error / scale;
