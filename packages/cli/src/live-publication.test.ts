@@ -9,7 +9,7 @@ import { huggingFacePublisher, plugin } from '@nlakit/publisher-huggingface';
 import type { RunHost } from '@nlakit/run';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fakeConfig, fakeHost } from '../../run/src/test-support/fake-plugins.js';
-import { runCli } from './index.js';
+import { runIn } from '../test/support/run-in.js';
 
 const token = `hf_${'c'.repeat(34)}`;
 const stepFile = (step: number) => `trajectory/step_00000${step}/adapter_model.safetensors`;
@@ -40,18 +40,14 @@ describe('publishing while training', () => {
       };
     },
   });
-  const nla = async (...args: readonly string[]) => {
-    let out = '';
-    let error = '';
+  const nla = (...args: readonly string[]) => {
     const fakes = fakeHost({ done: [] });
     const host: RunHost = {
       ...fakes,
       bundled: (name) =>
         name === '@test/flaky' ? Promise.resolve({ plugin: flaky }) : (fakes.bundled?.(name) ?? Promise.reject(new Error())),
     };
-    const io = { terminal: false, interactive: false, color: false, columns: 80, cwd: folder, signal: new AbortController().signal };
-    const code = await runCli(args, { ...io, out: (text) => (out += text), error: (text) => (error += text) }, host);
-    return { code, out, error };
+    return runIn(folder, args, host);
   };
   const pathsOf = (id: string) => [...(hub.repository(id).resolve('main')?.files.keys() ?? [])];
 

@@ -2,8 +2,8 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../index.js';
 import type { BenchRow } from './bench-case.js';
+import { runIn } from '../../test/support/run-in.js';
 
 /** Stands in for Python: says which script it was given and with which settings, and takes as long as it is told. */
 const fakePython = `#!${process.execPath}
@@ -33,12 +33,9 @@ describe('nla bench --peer', () => {
   let folder: string;
   let python: string;
   const nla = async (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
-    let [out, error] = ['', ''];
-    const io = { terminal: false, interactive: false, color: false, columns: 80, cwd: folder, signal: new AbortController().signal };
     Object.assign(process.env, env);
     try {
-      const code = await runCli(['bench', ...args], { ...io, out: (text) => (out += text), error: (text) => (error += text) });
-      return { code, out, error };
+      return await runIn(folder, ['bench', ...args]);
     } finally {
       for (const name of Object.keys(env)) Reflect.deleteProperty(process.env, name);
     }
@@ -118,21 +115,16 @@ describe('nla bench --peer', () => {
 
 it('does the same work as the Python stack', { tags: ['python'] }, async (test) => {
   const python = process.env['NLAKIT_PYTHON'] ?? 'python3';
-  let [out, error] = ['', ''];
-  const io = { terminal: false, interactive: false, color: false, columns: 80, cwd: tmpdir(), signal: new AbortController().signal };
+  let said = '';
   const bench = async (...args: readonly string[]): Promise<BenchRow[]> => {
-    [out, error] = ['', ''];
-    const code = await runCli(['bench', ...args, '--repeats', '1', '--peer', python, '--json'], {
-      ...io,
-      out: (text) => (out += text),
-      error: (text) => (error += text),
-    });
+    const { code, out, error } = await runIn(tmpdir(), ['bench', ...args, '--repeats', '1', '--peer', python, '--json']);
+    said = out + error;
     return code === 0 ? (JSON.parse(out) as { rows: BenchRow[] }).rows : [];
   };
   const steps = await bench('tiny-step', '--only', '#plain, batch 1 of', '--length', '32');
-  if (steps.length === 0 && `${out}${error}`.includes('E_BENCH_PEER')) {
+  if (steps.length === 0 && said.includes('E_BENCH_PEER')) {
     // The usual reporter keeps the reason of a skip to itself.
-    process.stderr.write(`Benchmarks beside Python are skipped: ${out}${error}\n`);
+    process.stderr.write(`Benchmarks beside Python are skipped: ${said}\n`);
     return test.skip('no Python with the libraries');
   }
   expect(steps[0]?.peer?.details['trained']).toBe(steps[0]?.details?.['trained']);

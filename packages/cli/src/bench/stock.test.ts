@@ -3,21 +3,18 @@ import { tmpdir } from 'node:os';
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { runCli } from '../index.js';
 import { createAsker } from './asker.js';
 import type { BenchRow } from './bench-case.js';
 import { createTurns } from './measure-in-turn.js';
 import type { MeasuringProcess } from './measuring-process.js';
+import { runIn } from '../../test/support/run-in.js';
 
 const built = existsSync(fileURLToPath(new URL('../../dist/bin.js', import.meta.url)));
 
 const once = ['--repeats', '1', '--warmup', '0'];
 
-async function nla(...args: readonly string[]): Promise<{ code: number; out: string; error: string }> {
-  let [out, error] = ['', ''];
-  const io = { terminal: false, interactive: false, color: false, columns: 80, cwd: tmpdir(), signal: new AbortController().signal };
-  const code = await runCli(['bench', ...args], { ...io, out: (text) => (out += text), error: (text) => (error += text) });
-  return { code, out, error };
+function nla(...args: readonly string[]): Promise<{ code: number; out: string; error: string }> {
+  return runIn(tmpdir(), ['bench', ...args]);
 }
 
 describe('nla bench --baseline stock', () => {

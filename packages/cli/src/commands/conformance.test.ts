@@ -5,7 +5,7 @@ import { plugin as injector } from '@nlakit/injector-embedding';
 import { plugin as directory } from '@nlakit/publisher-directory';
 import type { RunHost } from '@nlakit/run';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { runCli } from '../index.js';
+import { runIn } from '../../test/support/run-in.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -17,12 +17,8 @@ const host: RunHost = {
   bundled: (specifier) => (specifier in bundled ? Promise.resolve({ plugin: bundled[specifier] }) : Promise.reject(new Error(specifier))),
 };
 
-async function nla(...args: readonly string[]): Promise<{ code: number; out: string; error: string }> {
-  let out = '';
-  let error = '';
-  const io = { terminal: false, interactive: false, color: false, columns: 80, cwd: folder, signal: new AbortController().signal };
-  const code = await runCli(args, { ...io, out: (text) => (out += text), error: (text) => (error += text) }, host);
-  return { code, out, error };
+function nla(...args: readonly string[]): Promise<{ code: number; out: string; error: string }> {
+  return runIn(folder, args, host);
 }
 
 /** An injector that accepts every scale, as a module of somebody else's. */

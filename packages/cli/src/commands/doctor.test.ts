@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { knownBackends } from '../host.js';
-import { runCli } from '../index.js';
+import { runIn } from '../../test/support/run-in.js';
 
 interface Diagnosis {
   readonly backends: readonly {
@@ -30,12 +30,7 @@ const backendOf = (test: object): string => `export const plugin = {
 
 describe('nla doctor', () => {
   let folder: string;
-  const doctor = async (...args: readonly string[]): Promise<{ code: number; out: string }> => {
-    let out = '';
-    const io = { terminal: false, interactive: false, color: false, columns: 80, cwd: folder, signal: new AbortController().signal };
-    const code = await runCli(['doctor', ...args], { ...io, out: (text) => (out += text), error: () => undefined });
-    return { code, out };
-  };
+  const doctor = (...args: readonly string[]) => runIn(folder, ['doctor', ...args]);
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'nla-doctor-'));

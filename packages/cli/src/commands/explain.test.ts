@@ -4,18 +4,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { startFakeHub } from '@nlakit/conformance/fake-hub';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { runCli } from '../index.js';
+import { runIn } from '../../test/support/run-in.js';
 
 const bundledModel = join(dirname(createRequire(import.meta.url).resolve('@nlakit/tiny-gemma4/package.json')), 'model');
 
 describe('nla explain', { tags: ['slow'], timeout: 180_000 }, () => {
   let folder: string;
-  const nla = async (...args: readonly string[]): Promise<{ code: number; out: string; error: string }> => {
-    let out = '';
-    let error = '';
-    const io = { terminal: false, interactive: false, color: false, columns: 80, cwd: folder, signal: new AbortController().signal };
-    const code = await runCli(args, { ...io, out: (text) => (out += text), error: (text) => (error += text) });
-    return { code, out, error };
+  const nla = (...args: readonly string[]): Promise<{ code: number; out: string; error: string }> => {
+    return runIn(folder, args);
   };
   const say = ['--text', 'oak: a large evergreen tree', '--max-new', '12', '--json'];
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openSafetensors, type TensorEntry, writeSafetensors } from '@nlakit/safetensors';
 import { describe, expect, it } from 'vitest';
-import { runCli } from '../index.js';
+import { runIn } from '../../test/support/run-in.js';
 
 interface Encoded {
   readonly shape: readonly number[];
@@ -32,18 +32,7 @@ function distance(found: readonly (readonly number[])[], expected: Encoded): num
 }
 
 async function inspect(args: readonly string[]): Promise<{ logits: number[][]; hidden: Record<string, number[][]>; tokens: number[] }> {
-  let out = '';
-  let error = '';
-  const code = await runCli(['inspect', ...args, '--json'], {
-    out: (text) => (out += text),
-    error: (text) => (error += text),
-    terminal: false,
-    interactive: false,
-    color: false,
-    columns: 80,
-    cwd: tmpdir(),
-    signal: new AbortController().signal,
-  });
+  const { code, out, error } = await runIn(tmpdir(), ['inspect', ...args, '--json']);
   expect(`${code} ${error}`).toBe('0 ');
   return JSON.parse(out) as { logits: number[][]; hidden: Record<string, number[][]>; tokens: number[] };
 }
@@ -85,10 +74,9 @@ describe('nla inspect', () => {
     }
     await file.close();
     await writeSafetensors(join(folder, 'adapter_model.safetensors'), tensors);
-    let error = '';
-    const io = { terminal: false, interactive: false, color: false, columns: 80, cwd: folder, signal: new AbortController().signal };
     const args = ['inspect', 'logits', '--model', model, '--tokens', '2,5', '--adapter', folder, '--json'];
-    expect(await runCli(args, { ...io, out: () => undefined, error: (text) => (error += text) })).toBe(0);
+    const { code, error } = await runIn(folder, args);
+    expect(code).toBe(0);
     expect(error).toContain('W_LORA_NO_EFFECT');
   });
 

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { foreignRow, foreignSidecar } from '../../../dataset/src/__fixtures__/foreign-rows.js';
 import { writeSplit } from '../../../dataset/src/index.js';
 import { fakeConfig, fakeHost } from '../../../run/src/test-support/fake-plugins.js';
-import { runCli } from '../index.js';
+import { runIn } from '../../test/support/run-in.js';
 
 const token = `hf_${'c'.repeat(34)}`;
 
@@ -23,9 +23,7 @@ async function writeTinyData(folder: string): Promise<readonly string[]> {
 describe('nla publish --to huggingface', () => {
   let folder: string;
   let hub: FakeHub;
-  const nla = async (...args: readonly string[]): Promise<{ code: number; out: string; error: string }> => {
-    let out = '';
-    let error = '';
+  const nla = (...args: readonly string[]): Promise<{ code: number; out: string; error: string }> => {
     const fakes = fakeHost({ done: [] });
     const host: RunHost = {
       ...fakes,
@@ -34,9 +32,7 @@ describe('nla publish --to huggingface', () => {
           ? Promise.resolve({ plugin })
           : (fakes.bundled?.(specifier) ?? Promise.reject(new Error())),
     };
-    const io = { terminal: false, interactive: false, color: false, columns: 80, cwd: folder, signal: new AbortController().signal };
-    const code = await runCli(args, { ...io, out: (text) => (out += text), error: (text) => (error += text) }, host);
-    return { code, out, error };
+    return runIn(folder, args, host);
   };
   const publish = (...args: readonly string[]) =>
     nla('publish', 'here', '--to', 'huggingface', '--repo', 'owner/nla', '--hub-url', hub.url, ...args);

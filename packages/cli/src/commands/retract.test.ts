@@ -6,15 +6,13 @@ import type { RunHost } from '@nlakit/run';
 import { readSidecar } from '@nlakit/sidecar';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fakeConfig, fakeHost } from '../../../run/src/test-support/fake-plugins.js';
-import { runCli } from '../index.js';
+import { runIn } from '../../test/support/run-in.js';
 
 const reason = 'injected at scale 20000, 1768 times too long';
 
 describe('nla report, lint, retract and publish', () => {
   let folder: string;
-  const nla = async (...args: readonly string[]): Promise<{ code: number; out: string; error: string }> => {
-    let out = '';
-    let error = '';
+  const nla = (...args: readonly string[]): Promise<{ code: number; out: string; error: string }> => {
     const estimate = (value: number) => ({ value, low: value - 0.05, high: value + 0.05 });
     const fakes = fakeHost({
       done: [],
@@ -32,9 +30,7 @@ describe('nla report, lint, retract and publish', () => {
           ? Promise.resolve({ plugin })
           : (fakes.bundled?.(specifier) ?? Promise.reject(new Error())),
     };
-    const io = { terminal: false, interactive: false, color: false, columns: 80, cwd: folder, signal: new AbortController().signal };
-    const code = await runCli(args, { ...io, out: (text) => (out += text), error: (text) => (error += text) }, host);
-    return { code, out, error };
+    return runIn(folder, args, host);
   };
   const read = (path: string) => readFile(join(folder, path), 'utf8');
   const publish = () => nla('publish', 'here', '--to', 'directory', '--repo', 'owner/nla', '--json');

@@ -6,28 +6,13 @@ import { readSidecar } from '@nlakit/sidecar';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fakeConfig, fakeHost, type FakeJournal } from '../../../run/src/test-support/fake-plugins.js';
 import { expectWholeCheckpoints, hashesOf } from '../../test/support/run-files.js';
-import { runCli } from '../index.js';
+import { runIn } from '../../test/support/run-in.js';
 
 let place: string;
 let journal: FakeJournal;
 
 async function nla(args: readonly string[], host: RunHost = fakeHost(journal)) {
-  let out = '';
-  let error = '';
-  const code = await runCli(
-    [...args, '--json'],
-    {
-      out: (text) => (out += text),
-      error: (text) => (error += text),
-      terminal: false,
-      interactive: false,
-      color: false,
-      columns: 80,
-      cwd: place,
-      signal: new AbortController().signal,
-    },
-    host,
-  );
+  const { code, out, error } = await runIn(place, [...args, '--json'], host);
   return { code, error, json: JSON.parse(out) as { error?: Record<string, string> } & Record<string, unknown> };
 }
 

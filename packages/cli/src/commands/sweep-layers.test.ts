@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LayerSweep } from '@nlakit/nla';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../index.js';
+import { runIn } from '../../test/support/run-in.js';
 
 let place: string;
 const animals = ['dog', 'cat', 'horse', 'bird', 'fish', 'wolf', 'bear', 'goose', 'hen', 'frog'];
@@ -23,17 +23,7 @@ beforeAll(async () => {
 afterAll(() => rm(place, { recursive: true, force: true }));
 
 async function nla(...args: readonly string[]) {
-  let out = '';
-  const code = await runCli(['sweep-layers', 'c.yaml', ...args, '--json'], {
-    out: (text) => (out += text),
-    error: () => undefined,
-    terminal: false,
-    interactive: false,
-    color: false,
-    columns: 80,
-    cwd: place,
-    signal: new AbortController().signal,
-  });
+  const { code, out } = await runIn(place, ['sweep-layers', 'c.yaml', ...args, '--json']);
   return { code, json: JSON.parse(out) as LayerSweep & { readonly error?: unknown } };
 }
 

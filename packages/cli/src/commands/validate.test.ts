@@ -2,25 +2,13 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../index.js';
+import { runIn } from '../../test/support/run-in.js';
 
 describe('nla validate with the plugins that come with it', () => {
   let folder: string;
   let config: string;
-  const nla = async (...args: readonly string[]): Promise<{ code: number; out: string; error: string }> => {
-    let out = '';
-    let error = '';
-    const code = await runCli(args, {
-      out: (text) => (out += text),
-      error: (text) => (error += text),
-      terminal: false,
-      interactive: false,
-      color: false,
-      columns: 80,
-      cwd: folder,
-      signal: new AbortController().signal,
-    });
-    return { code, out, error };
+  const nla = (...args: readonly string[]): Promise<{ code: number; out: string; error: string }> => {
+    return runIn(folder, args);
   };
   const changed = async (from: string, to: string): Promise<string> => {
     expect(config).toContain(from);
