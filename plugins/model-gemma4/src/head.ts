@@ -4,14 +4,15 @@ import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Gemma4Config } from './config.js';
 import type { EmbeddingTable } from './embedding-table.js';
 
-/** Values that one chunk's logits, or its rows of the table, may have: 64 MiB of f32. */
-const chunkValues = 2 ** 24;
-
-/** The output layer: the embedding table, unscaled, with the softcap. */
-export function createHead(config: Gemma4Config, table: EmbeddingTable): ModelHead {
+/**
+ * The output layer: the embedding table, unscaled, with the softcap.
+ *
+ * @param chunkValues values that one chunk's logits, or its rows of the table, may have: 64 MiB of f32
+ */
+export function createHead(config: Gemma4Config, table: EmbeddingTable, chunkValues = 2 ** 24): ModelHead {
   const { softcap } = config;
   const whole = table.tensor;
-  if (whole === undefined) return streamedHead(softcap, table);
+  if (whole === undefined) return streamedHead(softcap, table, chunkValues);
   return {
     logits: (hidden) => softcappedLogits({ hidden, table: whole, softcap }),
     crossEntropy(hidden, targets) {
@@ -25,7 +26,7 @@ export function createHead(config: Gemma4Config, table: EmbeddingTable): ModelHe
  * An output layer whose table is not on the backend: its rows are brought there chunk by chunk, once, also for the gradient, which only
  * `hidden` has.
  */
-function streamedHead(softcap: number, table: EmbeddingTable): ModelHead {
+function streamedHead(softcap: number, table: EmbeddingTable, chunkValues: number): ModelHead {
   const [vocabulary, width] = table.shape;
   const pieces = (rows: number): (() => Tensor2D)[] => {
     const size = Math.max(256, Math.floor(chunkValues / Math.max(rows, width)));
