@@ -2,6 +2,7 @@ import { NlaError } from '@nlakit/core';
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import { defineDomainKernel } from './domain-kernel.js';
 import { maskedSoftmax, softmaxGrad } from './masked-softmax.js';
+import { ATTENTION_SHAPES, attentionShapesFit } from './operands/index.js';
 import { tf } from './tensorflow.js';
 
 /** What {@link causalAttention} needs. */
@@ -71,15 +72,11 @@ const attentionKernel = defineDomainKernel<AttentionInputs, AttentionAttributes>
  */
 export function causalAttention(options: CausalAttentionOptions): Tensor4D {
   const { q, k, v, valid, window, offset, scale } = options;
-  const [batch, , heads, headDim] = q.shape;
-  const [, keys, kvHeads] = k.shape;
-  const fits =
-    heads % kvHeads === 0 && k.shape[0] === batch && k.shape[3] === headDim && v.shape.every((size, axis) => size === k.shape[axis]);
-  if (!fits || valid.shape[0] !== batch || valid.shape[1] !== keys) {
+  if (!attentionShapesFit(options)) {
     throw new NlaError('E_ATTENTION_SHAPE', {
       message: 'The shapes of queries, keys, values and mask do not fit together.',
       found: `q [${q.shape.join()}], k [${k.shape.join()}], v [${v.shape.join()}], valid [${valid.shape.join()}]`,
-      expected: 'q [batch, query, head, headDim], k and v [batch, key, kvHead, headDim], valid [batch, key], head a multiple of kvHead',
+      expected: ATTENTION_SHAPES,
     });
   }
   return attentionKernel.run<Tensor4D>({ q, k, v, valid }, { window, offset, scale });

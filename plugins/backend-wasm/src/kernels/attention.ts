@@ -1,8 +1,8 @@
-import { util } from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { attentionGradOperands, attentionOperands, sizeOf, type AttentionOperands } from '@nlakit/ops/operands';
 import { addressOf, moduleOf } from '../wasm-engine.js';
 import type { WasmEngine } from '../wasm-engine.js';
-import { input, outputs, requireShape, sizeOf, withHeap } from './define-kernel.js';
+import { outputs, withHeap } from './define-kernel.js';
 import type { WasmCall, WasmKernel } from './define-kernel.js';
 
 /**
@@ -11,39 +11,17 @@ import type { WasmCall, WasmKernel } from './define-kernel.js';
  */
 export const attention: WasmKernel = {
   name: 'NlaAttention',
-  run: (call) => compute(call, operands(call, 'NlaAttention')),
+  run: (call) => compute(call, attentionOperands(call)),
 };
 
 /** NlaAttentionGrad: the gradients `[dq, dk, dv]` of NlaAttention from dy, of the shape of q. */
 export const attentionGrad: WasmKernel = {
   name: 'NlaAttentionGrad',
   run: (call) => {
-    const tensors = operands(call, 'NlaAttentionGrad');
-    const dy = input(call, 'NlaAttentionGrad', 'dy');
-    const { q } = tensors;
-    requireShape(util.arraysEqual(q.shape, dy.shape), 'NlaAttentionGrad', { q: q.shape, dy: dy.shape }, 'dy of the shape of q');
-    return compute(call, tensors, dy);
+    const operands = attentionGradOperands(call);
+    return compute(call, operands, operands.dy);
   },
 };
-
-type Operands = Readonly<Record<'q' | 'k' | 'v' | 'valid', TensorInfo>>;
-
-function operands(call: WasmCall, kernel: string): Operands {
-  const [q, k, v, valid] = [input(call, kernel, 'q'), input(call, kernel, 'k'), input(call, kernel, 'v'), input(call, kernel, 'valid')];
-  const [batch = 0, , heads = 0, headDim = 0] = q.shape;
-  const [, keys = 0, kvHeads = 0] = k.shape;
-  requireShape(
-    q.shape.length === 4 &&
-      util.arraysEqual(k.shape, [batch, keys, kvHeads, headDim]) &&
-      util.arraysEqual(v.shape, k.shape) &&
-      util.arraysEqual(valid.shape, [batch, keys]) &&
-      heads % Math.max(kvHeads, 1) === 0,
-    kernel,
-    { q: q.shape, k: k.shape, v: v.shape, valid: valid.shape },
-    'q [batch, query, head, headDim], k and v [batch, key, kvHead, headDim], valid [batch, key], head a multiple of kvHead',
-  );
-  return { q, k, v, valid };
-}
 
 /** Room for the operands, and which of its words is the scale. */
 const operandBytes = 128;
@@ -52,15 +30,15 @@ const scaleWord = 18;
 const workers = 8;
 
 /** The result or, given dy, the gradients. Lays the operands out as `assembly/attention.ts` reads them, with room for scores behind them. */
-function compute({ engine, attrs }: WasmCall, { q, k, v, valid }: Operands, dy?: TensorInfo): TensorInfo[] {
+function compute({ engine, attrs }: WasmCall, { tensors, sizes, isEmpty }: AttentionOperands, dy?: TensorInfo): TensorInfo[] {
   const { kernels, helpers, scratch } = engine;
-  const [batch = 0, queries = 0, heads = 0, headDim = 0] = q.shape;
-  const [, keys = 0, kvHeads = 0] = k.shape;
+  const { q, k, v, valid } = tensors;
+  const { batch, queries, keys, heads, kvHeads, headDim } = sizes;
   const shapes = dy === undefined ? [q.shape] : [q.shape, k.shape, v.shape];
-  if (sizeOf(q) === 0 || sizeOf(k) === 0) return zeros(engine, shapes);
+  if (isEmpty) return zeros(engine, shapes);
   const scoresBytes = kernels.attentionScoresBytes(keys) * (helpers === undefined ? 1 : workers);
   return withHeap(engine, operandBytes + scoresBytes, (address) => {
-    const { tensors, addresses } = outputs(engine, shapes);
+    const { tensors: made, addresses } = outputs(engine, shapes);
     const results = dy === undefined ? [...addresses, 0, 0, 0, 0] : [0, addressOf(engine, dy), ...addresses];
     const counts = [batch, queries, keys, heads, kvHeads, headDim, Number(attrs['window']), Number(attrs['offset'])];
     const { buffer } = moduleOf(engine.backend).HEAPU8;
@@ -74,7 +52,7 @@ function compute({ engine, attrs }: WasmCall, { q, k, v, valid }: Operands, dy?:
       if (helpers === undefined) kernels.attentionGrad(address, scratch);
       else kernels.sharedAttentionGrad(helpers.control, address, scratch);
     }
-    return tensors;
+    return made;
   });
 }
 

@@ -1,7 +1,8 @@
 import { broadcast_util } from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { requireShape, sizeOf } from '@nlakit/ops/operands';
 import { addressOf } from '../wasm-engine.js';
-import { output, requireShape, sizeOf } from './define-kernel.js';
+import { output } from './define-kernel.js';
 import type { WasmCall, WasmKernel } from './define-kernel.js';
 import { multiply } from './multiply.js';
 

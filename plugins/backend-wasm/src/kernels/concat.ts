@@ -1,7 +1,8 @@
 import { backend_util, util } from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { sizeOf } from '@nlakit/ops/operands';
 import { addressOf } from '../wasm-engine.js';
-import { outputOf, sizeOf } from './define-kernel.js';
+import { outputOf } from './define-kernel.js';
 import type { WasmKernel } from './define-kernel.js';
 
 /** Concat: tensors one behind the other along an axis. */

@@ -1,5 +1,6 @@
+import { input, sizeOf } from '@nlakit/ops/operands';
 import { addressOf } from '../wasm-engine.js';
-import { input, output, sizeOf } from './define-kernel.js';
+import { output } from './define-kernel.js';
 import type { WasmKernel } from './define-kernel.js';
 
 /** NlaDropout: 0 where the hash of the place is below `rate` of its range, `x / (1 - rate)` elsewhere. */

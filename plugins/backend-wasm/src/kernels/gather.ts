@@ -1,7 +1,8 @@
 import { util } from '@tensorflow/tfjs-core';
 import { NlaError } from '@nlakit/core';
+import { sizeOf } from '@nlakit/ops/operands';
 import { addressOf, moduleOf } from '../wasm-engine.js';
-import { outputOf, sizeOf } from './define-kernel.js';
+import { outputOf } from './define-kernel.js';
 import type { WasmKernel } from './define-kernel.js';
 
 /**

@@ -1,6 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { nf4Operands } from '@nlakit/ops/operands';
 import { addressOf } from '../wasm-engine.js';
-import { input, output, requireShape, sizeOf } from './define-kernel.js';
+import { output } from './define-kernel.js';
 import type { WasmCall, WasmKernel } from './define-kernel.js';
 
 /**
@@ -17,17 +18,8 @@ export const nf4UnpackHalf: WasmKernel = {
 
 function unpack(call: WasmCall, name: string, dtype: unknown): TensorInfo {
   const { engine, attrs } = call;
-  const codes = input(call, name, 'codes', 'int32');
-  const absmax = input(call, name, 'absmax');
   const shape = attrs['shape'] as readonly number[];
-  const blockSize = Number(attrs['blockSize']);
-  const count = shape.reduce((product, dimension) => product * dimension, 1);
-  requireShape(
-    blockSize > 0 && blockSize % 32 === 0 && sizeOf(codes) * 8 >= count && sizeOf(absmax) * blockSize >= count,
-    name,
-    { codes: codes.shape, absmax: absmax.shape, shape, blockSize: [blockSize] },
-    'blockSize a multiple of 32, 8 codes per int32 and one absmax per block for every element of shape',
-  );
+  const { codes, absmax, blockSize, count } = nf4Operands(call, name, shape, 32);
   const out = output(engine, shape);
   const kernel = dtype === 'bfloat16' ? engine.kernels.nf4UnpackBf16 : engine.kernels.nf4Unpack;
   kernel(addressOf(engine, codes), addressOf(engine, absmax), out.address, count, blockSize, engine.scratch);

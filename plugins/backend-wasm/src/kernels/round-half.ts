@@ -1,5 +1,6 @@
+import { input, sizeOf } from '@nlakit/ops/operands';
 import { addressOf } from '../wasm-engine.js';
-import { input, output, sizeOf } from './define-kernel.js';
+import { output } from './define-kernel.js';
 import type { WasmKernel } from './define-kernel.js';
 
 /** NlaRoundHalf: f32 rounded to attribute `dtype`, `bfloat16` or `float16`, and back; `float32` copies. Ties to even. */

@@ -1,8 +1,9 @@
 import { backend_util, slice_util, util } from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { sizeOf } from '@nlakit/ops/operands';
 import { addressOf } from '../wasm-engine.js';
 import type { WasmEngine } from '../wasm-engine.js';
-import { outputOf, sizeOf } from './define-kernel.js';
+import { outputOf } from './define-kernel.js';
 import type { WasmKernel } from './define-kernel.js';
 
 /** Slice. The stock kernel first copies the whole input out of the heap, which for rows of a large table is most of the work. */

@@ -1,6 +1,6 @@
-import { util } from '@tensorflow/tfjs-core';
+import { softcapCrossEntropyGradOperands, softcapLogSumExpOperands } from '@nlakit/ops/operands';
 import { addressOf, moduleOf } from '../wasm-engine.js';
-import { input, output, requireShape } from './define-kernel.js';
+import { output } from './define-kernel.js';
 import type { WasmKernel } from './define-kernel.js';
 
 /** NlaSoftcapLogSumExp: per row of logits `[row, column]`, the logarithm of the sum of the exponentials of `softcap tanh(logit / softcap)`. */
@@ -8,9 +8,7 @@ export const softcapLogSumExp: WasmKernel = {
   name: 'NlaSoftcapLogSumExp',
   run: (call) => {
     const { engine, attrs } = call;
-    const logits = input(call, 'NlaSoftcapLogSumExp', 'logits');
-    const [rows = 0, width = 0] = logits.shape;
-    requireShape(logits.shape.length === 2, 'NlaSoftcapLogSumExp', { logits: logits.shape }, 'logits [row, column]');
+    const { logits, rows, width } = softcapLogSumExpOperands(call);
     const out = output(engine, [rows]);
     if (width === 0) {
       // The sum of nothing is 0, its logarithm -infinity.
@@ -29,19 +27,8 @@ export const softcapLogSumExp: WasmKernel = {
 export const softcapCrossEntropyGrad: WasmKernel = {
   name: 'NlaSoftcapCrossEntropyGrad',
   run: (call) => {
-    const name = 'NlaSoftcapCrossEntropyGrad';
     const { engine, attrs } = call;
-    const logits = input(call, name, 'logits');
-    const targets = input(call, name, 'targets', 'int32');
-    const lse = input(call, name, 'lse');
-    const dy = input(call, name, 'dy');
-    const [rows = 0, width = 0] = logits.shape;
-    requireShape(
-      logits.shape.length === 2 && [targets, lse, dy].every(({ shape }) => util.arraysEqual(shape, [rows])),
-      name,
-      { logits: logits.shape, targets: targets.shape, lse: lse.shape, dy: dy.shape },
-      'logits [row, column]; targets, lse and dy [row]',
-    );
+    const { logits, targets, lse, dy, rows, width } = softcapCrossEntropyGradOperands(call);
     const out = output(engine, logits.shape);
     const [l, t, s, d] = [logits, targets, lse, dy].map((tensor) => addressOf(engine, tensor)) as [number, number, number, number];
     const softcap = Number(attrs['softcap']);

@@ -1,5 +1,5 @@
+import { sizeOf } from '@nlakit/ops/operands';
 import type { WasmKernel } from './define-kernel.js';
-import { sizeOf } from './define-kernel.js';
 
 /** Sum: the stock kernel, and zeros for what has no elements, where it leaves its result as it found the memory. */
 export const sum: WasmKernel = {

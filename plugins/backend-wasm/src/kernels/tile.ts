@@ -1,6 +1,7 @@
 import { util } from '@tensorflow/tfjs-core';
+import { sizeOf } from '@nlakit/ops/operands';
 import { addressOf } from '../wasm-engine.js';
-import { outputOf, sizeOf } from './define-kernel.js';
+import { outputOf } from './define-kernel.js';
 import type { WasmKernel } from './define-kernel.js';
 
 /** Tile along one axis, which is also how tfjs broadcasts a tensor. Repeats along several axes go to the stock kernel. */

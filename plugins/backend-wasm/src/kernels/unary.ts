@@ -1,6 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { sizeOf } from '@nlakit/ops/operands';
 import { addressOf } from '../wasm-engine.js';
-import { output, sizeOf } from './define-kernel.js';
+import { output } from './define-kernel.js';
 import type { WasmCall, WasmKernel } from './define-kernel.js';
 
 /** Exp, about 1 ulp. The stock kernel calls a scalar libm. */

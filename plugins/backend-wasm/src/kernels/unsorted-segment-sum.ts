@@ -1,5 +1,6 @@
+import { input, requireShape, sizeOf } from '@nlakit/ops/operands';
 import { addressOf, moduleOf } from '../wasm-engine.js';
-import { input, output, requireShape, sizeOf } from './define-kernel.js';
+import { output } from './define-kernel.js';
 import type { WasmKernel } from './define-kernel.js';
 
 const name = 'UnsortedSegmentSum';

@@ -1,10 +1,10 @@
 import { util } from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { attentionGradOperands, attentionOperands, type AttentionOperands } from '@nlakit/ops/operands';
 import { gradientsOfFew } from './attention-few-grad.js';
 import { attentionOfFew, FEW_QUERIES_GROUP } from './attention-few.js';
 import { attentionStream, foursAcross, operandsOf, STREAM_GROUP, STREAM_ROWS, STREAM_WIDTH } from './attention-stream.js';
 import type { AttentionPass } from './attention-stream.js';
-import { input, requireShape, sizeOf } from './define-kernel.js';
 import type { WebgpuCall, WebgpuKernel } from './define-kernel.js';
 import { runProgram } from './run-program.js';
 
@@ -18,13 +18,13 @@ const FEW_QUERIES = 8;
 export const attention: WebgpuKernel = {
   name: 'NlaAttention',
   run: (call) => {
-    const problem = attentionProblem(call, 'NlaAttention');
+    const problem = problemOf(call, attentionOperands(call));
     const { tensors, sizes, isEmpty } = problem;
     if (isEmpty) return zeros(call, tensors.q.shape);
     if (sizes.queries > FEW_QUERIES) return pass(call, 'values', problem, tensors.q.shape);
     return runProgram(call.backend, {
       key: `NlaAttention few ${Math.ceil(sizes.headDim / FEW_QUERIES_GROUP)}`,
-      inputs: tensors,
+      inputs: { ...tensors },
       integers: problem.integers,
       floats: problem.floats,
       outputShape: tensors.q.shape,
@@ -39,11 +39,11 @@ export const attention: WebgpuKernel = {
 export const attentionGrad: WebgpuKernel = {
   name: 'NlaAttentionGrad',
   run: (call) => {
-    const problem = attentionProblem(call, 'NlaAttentionGrad');
+    const operands = attentionGradOperands(call);
+    const problem = problemOf(call, operands);
     const { tensors, sizes, isEmpty } = problem;
+    const { dy } = operands;
     const { q, k } = tensors;
-    const dy = input(call, 'NlaAttentionGrad', 'dy');
-    requireShape(util.arraysEqual(q.shape, dy.shape), 'NlaAttentionGrad', { q: q.shape, dy: dy.shape }, 'dy of the shape of q');
     if (isEmpty) return [q, k, k].map(({ shape }) => zeros(call, shape));
     const { batch, queries, keys, heads, headDim } = sizes;
     if (queries <= FEW_QUERIES) return gradientsOfFew(call, problem, dy);
@@ -57,37 +57,19 @@ export const attentionGrad: WebgpuKernel = {
   },
 };
 
-type Operands = Readonly<Record<'q' | 'k' | 'v' | 'valid', TensorInfo>>;
-
-/** Operands whose shapes belong together, and what the shaders are told of them. */
-function attentionProblem(call: WebgpuCall, kernel: string) {
-  const [q, k, v, valid] = [input(call, kernel, 'q'), input(call, kernel, 'k'), input(call, kernel, 'v'), input(call, kernel, 'valid')];
-  const [batch = 0, queries = 0, heads = 0, headDim = 0] = q.shape;
-  const [, keys = 0, kvHeads = 0] = k.shape;
-  requireShape(
-    q.shape.length === 4 &&
-      util.arraysEqual(k.shape, [batch, keys, kvHeads, headDim]) &&
-      util.arraysEqual(v.shape, k.shape) &&
-      util.arraysEqual(valid.shape, [batch, keys]) &&
-      heads % Math.max(kvHeads, 1) === 0,
-    kernel,
-    { q: q.shape, k: k.shape, v: v.shape, valid: valid.shape },
-    'q [batch, query, head, headDim], k and v [batch, key, kvHead, headDim], valid [batch, key], head a multiple of kvHead',
-  );
-  const tensors: Operands = { q, k, v, valid };
+/** The operands, and what the shaders are told of them. */
+function problemOf({ attrs }: WebgpuCall, operands: AttentionOperands) {
   return {
-    tensors,
-    sizes: { batch, queries, keys, heads, kvHeads, headDim },
-    isEmpty: sizeOf(q) === 0 || sizeOf(k) === 0,
-    integers: { batch, queries, keys, heads, kvHeads, headDim, window: Number(call.attrs['window']), offset: Number(call.attrs['offset']) },
-    floats: { scale: Number(call.attrs['scale']) },
+    ...operands,
+    integers: { ...operands.sizes, window: Number(attrs['window']), offset: Number(attrs['offset']) },
+    floats: { scale: Number(attrs['scale']) },
   };
 }
 
 function pass(
   call: WebgpuCall,
   name: AttentionPass,
-  { tensors, sizes: { batch, queries, keys, heads, headDim }, integers, floats }: ReturnType<typeof attentionProblem>,
+  { tensors, sizes: { batch, queries, keys, heads, headDim }, integers, floats }: ReturnType<typeof problemOf>,
   outputShape: readonly number[],
   others: Readonly<Record<string, TensorInfo>> = {},
 ): TensorInfo {

@@ -1,4 +1,4 @@
-import { input } from './define-kernel.js';
+import { input } from '@nlakit/ops/operands';
 import type { WebgpuKernel } from './define-kernel.js';
 import { runProgram } from './run-program.js';
 

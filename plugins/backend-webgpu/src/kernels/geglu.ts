@@ -1,6 +1,5 @@
-import { util } from '@tensorflow/tfjs-core';
-import { input, requireShape } from './define-kernel.js';
-import type { WebgpuCall, WebgpuKernel } from './define-kernel.js';
+import { gegluGradOperands, gegluOperands } from '@nlakit/ops/operands';
+import type { WebgpuKernel } from './define-kernel.js';
 import { runProgram } from './run-program.js';
 import { mathFunctions } from './wgsl.js';
 
@@ -14,7 +13,7 @@ fn innerTanh(g : f32) -> f32 { return nlaTanh(0.7978845608028654 * g * (1.0 + 0.
 export const geglu: WebgpuKernel = {
   name: 'NlaGeglu',
   run: (call) => {
-    const { gate, up } = operands(call, 'NlaGeglu');
+    const { gate, up } = gegluOperands(call);
     return runProgram(call.backend, {
       key: 'NlaGeglu',
       inputs: { gate, up },
@@ -31,9 +30,7 @@ export const geglu: WebgpuKernel = {
 export const gegluGrad: WebgpuKernel = {
   name: 'NlaGegluGrad',
   run: (call) => {
-    const { gate, up } = operands(call, 'NlaGegluGrad');
-    const dy = input(call, 'NlaGegluGrad', 'dy');
-    requireShape(util.arraysEqual(gate.shape, dy.shape), 'NlaGegluGrad', { gate: gate.shape, dy: dy.shape }, 'equal shapes');
+    const { gate, up, dy } = gegluGradOperands(call);
     const ofGate = runProgram(call.backend, {
       key: 'NlaGegluGrad gate',
       inputs: { gate, up, dy },
@@ -60,10 +57,3 @@ export const gegluGrad: WebgpuKernel = {
     return [ofGate, ofUp];
   },
 };
-
-function operands(call: WebgpuCall, kernel: string) {
-  const gate = input(call, kernel, 'gate');
-  const up = input(call, kernel, 'up');
-  requireShape(util.arraysEqual(gate.shape, up.shape), kernel, { gate: gate.shape, up: up.shape }, 'equal shapes');
-  return { gate, up };
-}

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, TensorInfo } from '@tensorflow/tfjs-core';
-import { input, requireShape } from './define-kernel.js';
+import { loraOperands, type LoraOperands } from '@nlakit/ops/operands';
 import type { WebgpuCall, WebgpuKernel } from './define-kernel.js';
 import { runProgram } from './run-program.js';
 import { TILE, TILE_GROUP, tiledProduct } from './tiled-product.js';
@@ -16,30 +16,14 @@ const FEW_ROWS = 8;
 export const lora: WebgpuKernel = {
   name: 'NlaLora',
   run: (call) => {
-    const [x, base, a, b] = ['x', 'base', 'a', 'b'].map((name) => input(call, 'NlaLora', name)) as [Tensor2D, Tensor2D, Tensor2D, Tensor2D];
-    const [rows = 0, columns = 0] = base.shape;
-    const [inner = 0, width] = a.shape;
-    requireShape(
-      base.shape.length === 2 && x.shape.join() === `${rows},${width}` && b.shape.join() === `${columns},${inner}`,
-      'NlaLora',
-      { x: x.shape, base: base.shape, a: a.shape, b: b.shape },
-      'x [rows, in], base [rows, out], a [rank, in] and b [out, rank]',
-    );
-    const low = tf.matMul(x, a, false, true);
-    return [up(call, { base, low, b, rows, columns, inner }), low];
+    const operands = loraOperands(call);
+    const low = tf.matMul(operands.x as Tensor2D, operands.a as Tensor2D, false, true);
+    return [up(call, operands, low), low];
   },
 };
 
-interface Operands {
-  readonly base: TensorInfo;
-  readonly low: TensorInfo;
-  readonly b: TensorInfo;
-  readonly rows: number;
-  readonly columns: number;
-  readonly inner: number;
-}
-
-function up(call: WebgpuCall, { base, low, b, rows, columns, inner }: Operands): TensorInfo {
+function up(call: WebgpuCall, { base, b, sizes }: LoraOperands, low: TensorInfo): TensorInfo {
+  const { rows, out: columns, rank: inner } = sizes;
   const shared = {
     inputs: { base, low, b },
     integers: { rows, columns, inner },

@@ -1,5 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { input, requireShape, sizeOf } from './define-kernel.js';
+import { NF4_VALUES } from '@nlakit/ops';
+import { input, nf4Operands, requireShape } from '@nlakit/ops/operands';
 import type { WebgpuCall, WebgpuKernel } from './define-kernel.js';
 import { halfRangeFunctions, rowShifts } from './half-range.js';
 import { matrixProduct } from './matrix-product.js';
@@ -9,13 +10,6 @@ import { TILE, TILE_GROUP, tiledProduct } from './tiled-product.js';
 import type { TiledProduct } from './tiled-product.js';
 import { f32, groupReductions } from './wgsl.js';
 import { findEngine } from '../webgpu-engine.js';
-
-/** The 16 values of NF4 (QLoRA, arXiv 2305.14314, appendix E), as @nlakit/ops has them. */
-const values = [
-  -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022833334, -0.09105003625154495, 0,
-  0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941,
-  0.7229568362236023, 1,
-];
 
 /** Up to that many rows, as in generation, the product reads each weight once for all rows instead of computing tiles. */
 const FEW_ROWS = 8;
@@ -36,7 +30,7 @@ fn weight(place : i32) -> f32 {
 
 const fillTable = `
 if (localIndex == 0u) {
-  ${values.map((value, code) => `nf4Values[${code}] = ${f32(value)};`).join('\n  ')}
+  ${Array.from(NF4_VALUES, (value, code) => `nf4Values[${code}] = ${f32(value)};`).join('\n  ')}
 }
 workgroupBarrier();`;
 
@@ -45,7 +39,7 @@ export const nf4Unpack: WebgpuKernel = {
   name: 'NlaNf4Unpack',
   run: (call) => {
     const shape = call.attrs['shape'] as readonly number[];
-    const { codes, absmax, blockSize } = packed(call, 'NlaNf4Unpack', shape);
+    const { codes, absmax, blockSize } = nf4Operands(call, 'NlaNf4Unpack', shape);
     return runProgram(call.backend, {
       key: 'NlaNf4Unpack',
       inputs: { codes, absmax },
@@ -76,7 +70,7 @@ function product(call: WebgpuCall, kernel: string, leftName: string, forward: bo
   const operand = input(call, kernel, leftName);
   const [out, inn] = [Number(call.attrs['out']), Number(call.attrs['inn'])];
   const storage = String(call.attrs['storage']);
-  const { codes, absmax, blockSize } = packed(call, kernel, [out, inn]);
+  const { codes, absmax, blockSize } = nf4Operands(call, kernel, [out, inn]);
   const [inner, columns] = forward ? [inn, out] : [out, inn];
   const rows = operand.shape[0] ?? 0;
   requireShape(
@@ -189,19 +183,4 @@ function fewRows(rows: number, storage: string): string {
       ${each((row) => `result[${row} * uniforms.columns + column] = total${row};`)}
     }
   }`;
-}
-
-/** The packed weight of a call: codes int32 `[n / 8]`, the bytes in file order, and absmax `[n / blockSize]`. */
-function packed(call: WebgpuCall, kernel: string, shape: readonly number[]) {
-  const codes = input(call, kernel, 'codes', 'int32');
-  const absmax = input(call, kernel, 'absmax');
-  const blockSize = Number(call.attrs['blockSize']);
-  const count = shape.reduce((product, dimension) => product * dimension, 1);
-  requireShape(
-    blockSize > 0 && sizeOf(codes) * 8 >= count && sizeOf(absmax) * blockSize >= count,
-    kernel,
-    { codes: codes.shape, absmax: absmax.shape, shape, blockSize: [blockSize] },
-    '8 codes per int32 and one absmax per block for every element of shape',
-  );
-  return { codes, absmax, blockSize };
 }

@@ -1,6 +1,5 @@
-import { util } from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { input, requireShape } from './define-kernel.js';
+import { normRopeGradOperands, normRopeOperands, type NormRopeOperands } from '@nlakit/ops/operands';
 import type { WebgpuCall, WebgpuKernel } from './define-kernel.js';
 import { runProgram } from './run-program.js';
 import { groupReductions, groupSizeFor } from './wgsl.js';
@@ -12,8 +11,8 @@ import { groupReductions, groupSizeFor } from './wgsl.js';
 export const normRope: WebgpuKernel = {
   name: 'NlaNormRope',
   run: (call) => {
-    const { byHead, ...problem } = normRopeProblem(call, 'NlaNormRope');
-    return run(call, 'NlaNormRope', problem, byHead, {
+    const operands = normRopeOperands(call);
+    return run(call, 'NlaNormRope', problemOf(operands), operands.byHead, {
       store: `let turned = select(x[start + partner] * weight[partner], -x[start + partner] * weight[partner], column < half);
           result[start + column] = inverse * (x[start + column] * weight[column] * cosines[place + pair] + turned * sines[place + pair]);`,
     });
@@ -24,10 +23,9 @@ export const normRope: WebgpuKernel = {
 export const normRopeGrad: WebgpuKernel = {
   name: 'NlaNormRopeGrad',
   run: (call) => {
-    const { byHead, ...problem } = normRopeProblem(call, 'NlaNormRopeGrad');
-    const dy = input(call, 'NlaNormRopeGrad', 'dy');
-    requireShape(util.arraysEqual(dy.shape, byHead), 'NlaNormRopeGrad', { dy: dy.shape }, `dy [${byHead.join(', ')}]`);
-    return run(call, 'NlaNormRopeGrad', { ...problem, inputs: { ...problem.inputs, dy } }, problem.inputs.x.shape, {
+    const operands = normRopeGradOperands(call);
+    const { inputs, integers } = problemOf(operands);
+    return run(call, 'NlaNormRopeGrad', { inputs: { ...inputs, dy: operands.dy }, integers }, operands.x.shape, {
       functions: `
       fn slope(start : i32, place : i32, column : i32) -> f32 {
         let half = uniforms.width / 2;
@@ -51,27 +49,10 @@ interface Problem {
   readonly integers: Readonly<Record<'rows' | 'width' | 'heads' | 'tableSize', number>>;
 }
 
-function normRopeProblem(call: WebgpuCall, kernel: string): Problem & { readonly byHead: number[] } {
-  const [x, weight] = [input(call, kernel, 'x'), input(call, kernel, 'weight')];
-  const [cosines, sines] = [input(call, kernel, 'cos'), input(call, kernel, 'sin')];
-  const [tokens = 0, across = 0] = x.shape;
-  const [tables = 0, positions = 0, half = 0] = cosines.shape;
-  const [batch, heads] = [tokens / positions, across / (2 * half)];
-  requireShape(
-    x.shape.length === 2 &&
-      util.arraysEqual(weight.shape, [2 * half]) &&
-      util.arraysEqual(sines.shape, [tables, positions, half]) &&
-      Number.isInteger(batch) &&
-      Number.isInteger(heads) &&
-      (tables === 1 || tables === batch),
-    kernel,
-    { x: x.shape, weight: weight.shape, cos: cosines.shape, sin: sines.shape },
-    'x [batch * position, head * headDim], weight [headDim], cos and sin [batch or 1, position, headDim / 2]',
-  );
+function problemOf({ x, weight, cos, sin, sizes: { batch, tables, positions, heads, half } }: NormRopeOperands): Problem {
   return {
-    inputs: { x, weight, cosines, sines },
-    integers: { rows: tokens * heads, width: 2 * half, heads, tableSize: tables * positions },
-    byHead: [batch, positions, heads, 2 * half],
+    inputs: { x, weight, cosines: cos, sines: sin },
+    integers: { rows: batch * positions * heads, width: 2 * half, heads, tableSize: tables * positions },
   };
 }
 

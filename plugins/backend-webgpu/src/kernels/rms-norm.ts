@@ -1,6 +1,5 @@
-import { util } from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { input, requireShape, rowsOf } from './define-kernel.js';
+import { rmsNormAddOperands, rmsNormGradOperands, rmsNormOperands, type RmsNormOperands } from '@nlakit/ops/operands';
 import type { WebgpuCall, WebgpuKernel } from './define-kernel.js';
 import { runProgram } from './run-program.js';
 import { groupReductions, groupSizeFor } from './wgsl.js';
@@ -8,18 +7,17 @@ import { groupReductions, groupSizeFor } from './wgsl.js';
 /** NlaRmsNorm: `x (mean(x^2) + epsilon)^(-1/2) weight` over the last axis; weight `[width]` is optional. A workgroup per row. */
 export const rmsNorm: WebgpuKernel = {
   name: 'NlaRmsNorm',
-  run: (call) => overRows(call, 'NlaRmsNorm', {}, (factor) => `result[start + column] = x[start + column] * inverse${factor};`),
+  run: (call) =>
+    overRows(call, 'NlaRmsNorm', rmsNormOperands(call), {}, (factor) => `result[start + column] = x[start + column] * inverse${factor};`),
 };
 
 /** NlaRmsNormAdd: `residual + NlaRmsNorm(x, weight)`. */
 export const rmsNormAdd: WebgpuKernel = {
   name: 'NlaRmsNormAdd',
   run: (call) => {
-    const x = input(call, 'NlaRmsNormAdd', 'x');
-    const residual = input(call, 'NlaRmsNormAdd', 'residual');
-    requireShape(util.arraysEqual(x.shape, residual.shape), 'NlaRmsNormAdd', { x: x.shape, residual: residual.shape }, 'equal shapes');
+    const { residual, ...operands } = rmsNormAddOperands(call);
     const store = (factor: string): string => `result[start + column] = residual[start + column] + x[start + column] * inverse${factor};`;
-    return overRows(call, 'NlaRmsNormAdd', { residual }, store);
+    return overRows(call, 'NlaRmsNormAdd', operands, { residual }, store);
   },
 };
 
@@ -27,12 +25,11 @@ export const rmsNormAdd: WebgpuKernel = {
 export const rmsNormGrad: WebgpuKernel = {
   name: 'NlaRmsNormGrad',
   run: (call) => {
-    const x = input(call, 'NlaRmsNormGrad', 'x');
-    const dy = input(call, 'NlaRmsNormGrad', 'dy');
-    requireShape(util.arraysEqual(x.shape, dy.shape), 'NlaRmsNormGrad', { x: x.shape, dy: dy.shape }, 'equal shapes');
+    const { dy, ...operands } = rmsNormGradOperands(call);
     return overRows(
       call,
       'NlaRmsNormGrad',
+      operands,
       { dy },
       (factor) => `result[start + column] = inverse * (dy[start + column]${factor} - x[start + column] * inverse * inverse * along);`,
       (factor) => `
@@ -48,13 +45,11 @@ export const rmsNormGrad: WebgpuKernel = {
 function overRows(
   call: WebgpuCall,
   kernel: string,
+  { x, weight, rows, width }: RmsNormOperands,
   others: Readonly<Record<string, TensorInfo>>,
   store: (factor: string) => string,
   prepare: (factor: string) => string = () => '',
 ): TensorInfo {
-  const x = input(call, kernel, 'x');
-  const { rows, width } = rowsOf(x);
-  const weight = optionalWeight(call, kernel, width);
   const factor = weight === undefined ? '' : ' * weight[column]';
   const groupSize = groupSizeFor(width);
   return runProgram(call.backend, {
@@ -85,11 +80,4 @@ function overRows(
       }
     }`,
   });
-}
-
-function optionalWeight(call: WebgpuCall, kernel: string, width: number): TensorInfo | undefined {
-  if (call.inputs['weight'] === undefined || call.inputs['weight'] === null) return undefined;
-  const weight = input(call, kernel, 'weight');
-  requireShape(util.arraysEqual(weight.shape, [width]), kernel, { weight: weight.shape }, `weight [${width}]`);
-  return weight;
 }

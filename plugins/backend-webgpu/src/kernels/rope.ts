@@ -1,4 +1,4 @@
-import { input, requireShape } from './define-kernel.js';
+import { ropeOperands } from '@nlakit/ops/operands';
 import type { WebgpuKernel } from './define-kernel.js';
 import { runProgram } from './run-program.js';
 
@@ -6,25 +6,12 @@ import { runProgram } from './run-program.js';
 export const rope: WebgpuKernel = {
   name: 'NlaRope',
   run: (call) => {
-    const x = input(call, 'NlaRope', 'x');
-    const cos = input(call, 'NlaRope', 'cos');
-    const sin = input(call, 'NlaRope', 'sin');
-    const [batch = 0, length = 0, heads = 0, headDim = 0] = x.shape;
-    const rows = cos.shape[0] ?? 0;
-    requireShape(
-      x.shape.length === 4 &&
-        headDim % 2 === 0 &&
-        (rows === 1 || rows === batch) &&
-        cos.shape.join() === `${rows},${length},${headDim / 2}` &&
-        sin.shape.join() === cos.shape.join(),
-      'NlaRope',
-      { x: x.shape, cos: cos.shape, sin: sin.shape },
-      'x [batch, position, head, headDim], cos and sin [batch or 1, position, headDim / 2]',
-    );
+    const { x, cos, sin, sizes } = ropeOperands(call);
+    const { tables, positions, heads, half } = sizes;
     return runProgram(call.backend, {
       key: 'NlaRope',
       inputs: { x, cosines: cos, sines: sin },
-      integers: { heads, half: headDim / 2, tableSize: rows * length },
+      integers: { heads, half, tableSize: tables * positions },
       floats: { direction: call.attrs['inverse'] === true ? -1 : 1 },
       outputShape: x.shape,
       code: `

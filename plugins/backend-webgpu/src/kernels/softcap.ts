@@ -1,4 +1,4 @@
-import { input, requireShape } from './define-kernel.js';
+import { softcapCrossEntropyGradOperands, softcapLogSumExpOperands } from '@nlakit/ops/operands';
 import type { WebgpuKernel } from './define-kernel.js';
 import { runProgram } from './run-program.js';
 import { groupReductions, groupSizeFor, mathFunctions, softcapFunction } from './wgsl.js';
@@ -7,9 +7,7 @@ import { groupReductions, groupSizeFor, mathFunctions, softcapFunction } from '.
 export const softcapLogSumExp: WebgpuKernel = {
   name: 'NlaSoftcapLogSumExp',
   run: (call) => {
-    const logits = input(call, 'NlaSoftcapLogSumExp', 'logits');
-    const [rows = 0, width = 0] = logits.shape;
-    requireShape(logits.shape.length === 2, 'NlaSoftcapLogSumExp', { logits: logits.shape }, 'logits [row, vocabulary]');
+    const { logits, rows, width } = softcapLogSumExpOperands(call);
     const groupSize = groupSizeFor(width);
     return runProgram(call.backend, {
       key: `NlaSoftcapLogSumExp ${groupSize}`,
@@ -49,20 +47,9 @@ export const softcapLogSumExp: WebgpuKernel = {
 export const softcapCrossEntropyGrad: WebgpuKernel = {
   name: 'NlaSoftcapCrossEntropyGrad',
   run: (call) => {
-    const name = 'NlaSoftcapCrossEntropyGrad';
-    const logits = input(call, name, 'logits');
-    const targets = input(call, name, 'targets', 'int32');
-    const lse = input(call, name, 'lse');
-    const dy = input(call, name, 'dy');
-    const [rows = 0, width = 0] = logits.shape;
-    requireShape(
-      logits.shape.length === 2 && [targets, lse, dy].every(({ shape }) => shape.length === 1 && shape[0] === rows),
-      name,
-      { logits: logits.shape, targets: targets.shape, lse: lse.shape, dy: dy.shape },
-      'logits [row, chunk] and targets, lse and dy [row]',
-    );
+    const { logits, targets, lse, dy, width } = softcapCrossEntropyGradOperands(call);
     return runProgram(call.backend, {
-      key: name,
+      key: 'NlaSoftcapCrossEntropyGrad',
       inputs: { logits, targets, lse, dy },
       integers: { width },
       floats: { softcap: Number(call.attrs['softcap']) },

@@ -1,5 +1,4 @@
-import { util } from '@tensorflow/tfjs-core';
-import { input, requireShape, rowsOf } from './define-kernel.js';
+import { maskedSoftmaxOperands, rowsOf, softmaxGradOperands } from '@nlakit/ops/operands';
 import type { WebgpuKernel } from './define-kernel.js';
 import { runProgram } from './run-program.js';
 import { groupReductions, groupSizeFor, mathFunctions } from './wgsl.js';
@@ -8,15 +7,8 @@ import { groupReductions, groupSizeFor, mathFunctions } from './wgsl.js';
 export const maskedSoftmax: WebgpuKernel = {
   name: 'NlaMaskedSoftmax',
   run: (call) => {
-    const scores = input(call, 'NlaMaskedSoftmax', 'scores');
-    const valid = input(call, 'NlaMaskedSoftmax', 'valid');
-    const [batch = 0, heads = 0, queries = 0, keys = 0] = scores.shape;
-    requireShape(
-      scores.shape.length === 4 && util.arraysEqual(valid.shape, [batch, keys]),
-      'NlaMaskedSoftmax',
-      { scores: scores.shape, valid: valid.shape },
-      'scores [batch, head, query, key] and valid [batch, key]',
-    );
+    const { scores, valid, sizes } = maskedSoftmaxOperands(call);
+    const { batch, heads, queries, keys } = sizes;
     const groupSize = groupSizeFor(keys);
     const rows = batch * heads * queries;
     return runProgram(call.backend, {
@@ -66,9 +58,7 @@ export const maskedSoftmax: WebgpuKernel = {
 export const softmaxGrad: WebgpuKernel = {
   name: 'NlaSoftmaxGrad',
   run: (call) => {
-    const y = input(call, 'NlaSoftmaxGrad', 'y');
-    const dy = input(call, 'NlaSoftmaxGrad', 'dy');
-    requireShape(util.arraysEqual(y.shape, dy.shape), 'NlaSoftmaxGrad', { y: y.shape, dy: dy.shape }, 'equal shapes');
+    const { y, dy } = softmaxGradOperands(call);
     const { rows, width } = rowsOf(y);
     const groupSize = groupSizeFor(width);
     return runProgram(call.backend, {

@@ -1,7 +1,7 @@
 import { backend_util, util } from '@tensorflow/tfjs-core';
 import type { KernelConfig } from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import { sizeOf } from './define-kernel.js';
+import { sizeOf } from '@nlakit/ops/operands';
 
 /** The stock `Sum`, which divides by the number of elements to find its shape, and zeros for arrays that have none. */
 export function withSumOfNothing(stock: KernelConfig): KernelConfig {

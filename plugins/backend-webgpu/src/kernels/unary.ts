@@ -1,5 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { input } from './define-kernel.js';
+import { input } from '@nlakit/ops/operands';
 import type { WebgpuCall, WebgpuKernel } from './define-kernel.js';
 import { runProgram } from './run-program.js';
 import { mathFunctions } from './wgsl.js';

@@ -1,4 +1,4 @@
-import { input, requireShape, sizeOf } from './define-kernel.js';
+import { input, requireShape, sizeOf } from '@nlakit/ops/operands';
 import type { WebgpuKernel } from './define-kernel.js';
 import { runProgram } from './run-program.js';
 
