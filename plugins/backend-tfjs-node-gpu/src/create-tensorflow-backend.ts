@@ -4,6 +4,7 @@ import { NlaError, type Backend } from '@nlakit/core';
 import { selfTest } from '@nlakit/ops';
 import { useUpdateKernels } from '@nlakit/optim';
 import { compiledUpdates } from './compiled-updates.js';
+import { halfProducts, machineFeatures } from './optional-arithmetic.js';
 import bundle from './generated/node-kernel-backend.mjs';
 import { loadModules } from './load-modules.js';
 import { optionsSchema, type TensorflowBackendOptions } from './options.js';
@@ -80,6 +81,7 @@ function handle(engine: TensorflowEngine, multiply: 'f32' | 'bf16', kernels: rea
     },
     memory: () => ({ liveBytes: account.liveBytes, peakBytes: account.peakBytes, tensors: tf.memory().numTensors }),
     selfTest,
+    optionalArithmetic: async () => [halfProducts(backend.isUsingGpuDevice ? 'gpu' : await machineFeatures())],
     dispose: () => {
       stopTfjs(engine);
       return Promise.resolve();

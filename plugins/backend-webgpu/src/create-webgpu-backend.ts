@@ -8,6 +8,7 @@ import type { BufferManager } from './buffer-account.js';
 import { watchDevice } from './device-watch.js';
 import { hoistEnables } from './hoist-enables.js';
 import { loadDawn, withNavigatorGpu } from './load-dawn.js';
+import { optionalArithmetic } from './optional-arithmetic.js';
 import { optionsSchema } from './options.js';
 import type { WebgpuBackendOptions } from './options.js';
 import { domainKernelNames, registerKernels } from './register-kernels.js';
@@ -37,7 +38,7 @@ export async function createWebgpuBackend(options: Partial<WebgpuBackendOptions>
   registerKernels();
   await tf.setBackend(name);
   if (complete.multiply === 'f16') await settleMatrixUnit(engine);
-  return handle(engine, complete);
+  return handle(engine, complete, folder);
 }
 
 async function start(options: WebgpuBackendOptions, folder: string | undefined): Promise<WebgpuEngine> {
@@ -76,7 +77,8 @@ async function start(options: WebgpuBackendOptions, folder: string | undefined):
   });
 }
 
-function handle(engine: WebgpuEngine, { maxBytes, multiply }: WebgpuBackendOptions): Backend {
+function handle(engine: WebgpuEngine, options: WebgpuBackendOptions, folder: string | undefined): Backend {
+  const { maxBytes, multiply } = options;
   const { account, backend, description } = engine;
   return {
     name,
@@ -93,6 +95,7 @@ function handle(engine: WebgpuEngine, { maxBytes, multiply }: WebgpuBackendOptio
       return { liveBytes: numBytes, peakBytes: Math.max(account.peakBytes, numBytes), tensors: numTensors };
     },
     selfTest,
+    optionalArithmetic: () => optionalArithmetic(options.powerPreference, folder),
     dispose: () => {
       stop(backend);
       return Promise.resolve();

@@ -13,18 +13,21 @@ interface Diagnosis {
     readonly version?: string;
     readonly capabilities?: object;
     readonly gflops?: number;
+    readonly optionalArithmetic?: readonly object[];
   }[];
   readonly auto?: { readonly use: string; readonly reason: string };
 }
 
 /** An engine that starts and says of its self-test what it is told to. */
-const backendOf = (test: object): string => `export const plugin = {
+const backendOf = (test: object, arithmetic?: readonly object[]): string => `export const plugin = {
   specVersion: 'v1', kind: 'backend', name: 'mine', version: '3.2.1',
   optionsSchema: { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } },
   create: () => ({
     name: 'mine', description: 'my engine', memory: () => ({ liveBytes: 0, peakBytes: 0, tensors: 0 }),
     capabilities: { kernels: [], multiply: ['f32'], maxTensorBytes: 1e9, synchronousRead: true },
-    selfTest: () => Promise.resolve(${JSON.stringify(test)}), dispose: () => Promise.resolve(),
+    selfTest: () => Promise.resolve(${JSON.stringify(test)}),
+    ${arithmetic === undefined ? '' : `optionalArithmetic: () => Promise.resolve(${JSON.stringify(arithmetic)}),`}
+    dispose: () => Promise.resolve(),
   }),
 };`;
 
@@ -54,6 +57,25 @@ describe('nla doctor', () => {
     for (const { ok, reason } of backends) if (!ok) expect(reason).toMatch(/\w/);
     // The tests let `auto` be wasm alone.
     expect(auto).toEqual({ use: '@nlakit/backend-wasm', reason: 'the only one that passes its self-test' });
+  });
+
+  it('says of each backend which arithmetic options would turn on, and what this machine lacks', async () => {
+    const arithmetic = [
+      { name: 'products in f16', options: { multiply: 'f16', depth: 2 }, support: 'native', detail: 'the adapter has them' },
+      { name: 'products in bf16', options: { multiply: 'bf16' }, support: 'emulated', detail: 'no such instructions, slower' },
+      { name: 'products in f8', options: { multiply: 'f8' }, support: 'missing', detail: 'no card has them' },
+      { name: 'products in f4', options: { multiply: 'f4' }, support: 'unknown', detail: 'nothing tells' },
+    ];
+    await writeFile(join(folder, 'optional.mjs'), backendOf({ ok: true, gflops: 1, detail: 'fine' }, arithmetic));
+    const { backends } = JSON.parse((await doctor('--backend', './optional.mjs', '--json')).out) as Diagnosis;
+    expect(backends.at(-1)).toMatchObject({ ok: true, optionalArithmetic: arithmetic });
+    const { out } = await doctor('--backend', './optional.mjs');
+    expect(out).toMatch(
+      /^ok {4}\.\/optional\.mjs .*\n {6}has products in f16: the adapter has them; to use it: options: \{ multiply: f16, depth: 2 \}$/m,
+    );
+    expect(out).toMatch(/^ {6}lacks products in bf16: no such instructions, slower$/m);
+    expect(out).toMatch(/^ {6}lacks products in f8: no card has them$/m);
+    expect(out).toMatch(/^ {6}may have products in f4: nothing tells; to try it: options: \{ multiply: f4 \}$/m);
   });
 
   it("shows somebody else's backend, right, wrong or torn", async () => {

@@ -1,6 +1,6 @@
 import { freemem, release } from 'node:os';
 import { resolve } from 'node:path';
-import { isNlaError, type BackendCapabilities, type MemoryPlan } from '@nlakit/core';
+import { isNlaError, type BackendCapabilities, type MemoryPlan, type OptionalArithmetic } from '@nlakit/core';
 import { chooseFastest, createRunParts, machineFacts, preparePlugin, resolveRun, type RunParts, type RunPlugins } from '@nlakit/run';
 import { overridesOf, type CommandContext } from '../command-context.js';
 import { bundledBackends, knownBackends } from '../host.js';
@@ -14,6 +14,8 @@ interface BackendRow {
   readonly description?: string;
   readonly capabilities?: BackendCapabilities;
   readonly gflops?: number;
+  /** What options would turn on, and whether this machine has it. */
+  readonly optionalArithmetic?: readonly OptionalArithmetic[];
 }
 
 /** `nla doctor`: machine, backends that start here, memory plan. Exit code 1 if no backend passes its self-test. */
@@ -35,8 +37,10 @@ export async function doctor(context: CommandContext, options: { readonly config
       `Node ${machine.node}, ${machine.platform}`,
       `${machine.cpu}, ${machine.cores} cores, ${gibibytes(machine.memoryBytes)} memory (${gibibytes(machine.freeBytes)} free)`,
       '',
-      ...backends.map(({ name, ok, reason, gflops, description }) =>
-        ok ? `ok    ${name}  ${gflops?.toFixed(1) ?? '?'} GFLOP/s  ${description ?? ''}` : `no    ${name}: ${reason ?? 'unknown reason'}`,
+      ...backends.flatMap(({ name, ok, reason, gflops, description, optionalArithmetic = [] }) =>
+        ok
+          ? [`ok    ${name}  ${gflops?.toFixed(1) ?? '?'} GFLOP/s  ${description ?? ''}`, ...optionalArithmetic.map(arithmeticLine)]
+          : [`no    ${name}: ${reason ?? 'unknown reason'}`],
       ),
       ...(auto === undefined ? [] : [`backend: auto would be ${auto.use}, ${auto.reason}`]),
       ...(plan === undefined
@@ -67,6 +71,7 @@ async function tryBackend({ io, host, log }: CommandContext, use: string): Promi
     });
     const backend = await parts.backend();
     const test = await backend.selfTest();
+    const optionalArithmetic = await backend.optionalArithmetic?.();
     return {
       name: use,
       ok: test.ok,
@@ -75,6 +80,7 @@ async function tryBackend({ io, host, log }: CommandContext, use: string): Promi
       description: backend.description,
       capabilities: backend.capabilities,
       gflops: test.gflops,
+      ...(optionalArithmetic === undefined ? {} : { optionalArithmetic }),
     };
   } catch (error) {
     if (isNlaError(error) && error.code === 'E_PLUGIN_UNKNOWN' && knownBackends.includes(use)) {
@@ -85,6 +91,15 @@ async function tryBackend({ io, host, log }: CommandContext, use: string): Promi
   } finally {
     await parts?.dispose();
   }
+}
+
+/** One line of what a backend could do besides, and how to turn it on where that helps. */
+function arithmeticLine({ name, options, support, detail }: OptionalArithmetic): string {
+  const given = Object.entries(options)
+    .map(([key, value]) => `${key}: ${String(value)}`)
+    .join(', ');
+  const how = { native: `; to use it: options: { ${given} }`, unknown: `; to try it: options: { ${given} }`, emulated: '', missing: '' };
+  return `      ${support === 'native' ? 'has' : support === 'unknown' ? 'may have' : 'lacks'} ${name}: ${detail}${how[support]}`;
 }
 
 async function makePlan(

@@ -10,6 +10,11 @@ export const backendMutants: readonly Mutant<'backend'>[] = [
   ),
   mutate('states no limit', 'backend: states its limits', (backend) => withCapabilities(backend, { maxTensorBytes: NaN })),
   mutate('does not multiply in f32', 'backend: states its limits', (backend) => withCapabilities(backend, { multiply: ['bf16'] })),
+  mutate('names options that it refuses', 'backend: says what options would turn on, and takes them', (backend) => ({
+    ...backend,
+    optionalArithmetic: () =>
+      Promise.resolve([{ name: 'products of none', options: { noSuchOption: true }, support: 'native', detail: 'nothing' } as const]),
+  })),
   mutate('cannot read what it says it can', 'backend: reads synchronously if and only if it says so', (backend) =>
     renamed(backend, (engine) => {
       const mute = Object.create(engine) as typeof engine;

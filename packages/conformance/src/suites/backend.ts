@@ -49,6 +49,28 @@ export function backendCases(): ConformanceCase<'backend'>[] {
       },
     },
     {
+      name: 'backend: says what options would turn on, and takes them',
+      level: 1,
+      skip: async (subject) =>
+        (await started(subject)).optionalArithmetic === undefined
+          ? { because: 'not-declared', reason: 'It has no arithmetic that options turn on.' }
+          : undefined,
+      run: async (subject) => {
+        const offered = (await (await started(subject)).optionalArithmetic?.()) ?? [];
+        for (const { name, options, support, detail } of offered) {
+          check(
+            name !== '' && detail !== '',
+            'Optional arithmetic has a name, and something of the machine it goes by.',
+            `${name}: ${detail}`,
+          );
+          const stated = { ...(await subject.given()), ...options };
+          const { issues } = await subject.plugin.optionsSchema['~standard'].validate(stated);
+          check(issues === undefined, `The options that turn on ${name} are refused.`, issues?.map(({ message }) => message).join('; '));
+          subject.record(name, `${support}: ${detail}`);
+        }
+      },
+    },
+    {
       name: 'backend: reads synchronously if and only if it says so',
       level: 1,
       run: async (subject) => {
