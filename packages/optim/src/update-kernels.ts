@@ -1,4 +1,6 @@
+import { compiledUpdates } from './compiled-updates.js';
 import type { CodeBook } from './dynamic-map.js';
+import { plainUpdates } from './plain-updates.js';
 
 /** Factors of one AdamW step, the same for all elements of a parameter. */
 export interface StepFactors {
@@ -23,8 +25,8 @@ export interface QuantizedMoments {
 }
 
 /**
- * Compiled updates of a backend package, in place and to the bit of the JavaScript ones: a run may go on with or without them. Each
- * returns the sum of the squared changes of the parameter, as it is stored.
+ * The updates of parameters and moments, in place. Whatever computes them is equal to the bit: a run may go on with others. Each returns the
+ * sum of the squared changes of the parameter, as it is stored.
  */
 export interface UpdateKernels {
   f32(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32Array, factors: StepFactors): number;
@@ -40,12 +42,12 @@ export interface UpdateKernels {
 /** A symbol of the whole process: a backend may have another copy of this package. */
 const key = Symbol.for('nlakit.optim.update-kernels');
 
-/** Lets the optimizers of this process use compiled updates, or with `undefined` those in JavaScript again. */
+/** Lets the optimizers of this process use updates of a backend package, or with `undefined` those of this one again. */
 export function useUpdateKernels(kernels: UpdateKernels | undefined): void {
   (globalThis as { [key]?: UpdateKernels | undefined })[key] = kernels;
 }
 
-/** What {@link useUpdateKernels} was last told. */
-export function updateKernels(): UpdateKernels | undefined {
-  return (globalThis as { [key]?: UpdateKernels | undefined })[key];
+/** What {@link useUpdateKernels} was last told; else the updates of this package. */
+export function updateKernels(): UpdateKernels {
+  return (globalThis as { [key]?: UpdateKernels | undefined })[key] ?? compiledUpdates() ?? plainUpdates;
 }

@@ -1,4 +1,4 @@
-import { createAdamW, createAdamW8bit, useUpdateKernels, type Optimizer } from '@nlakit/optim';
+import { createAdamW, createAdamW8bit, plainUpdates, useUpdateKernels, type Optimizer } from '@nlakit/optim';
 import { afterEach, describe, expect, it } from 'vitest';
 import { notInstalled } from './__fixtures__/not-installed.js';
 import { compiledUpdates } from './compiled-updates.js';
@@ -35,6 +35,7 @@ describe.skipIf(reason !== undefined)(`compiled updates${reason === undefined ? 
     ['AdamW 8-bit on one element', () => createAdamW8bit({ smallestQuantized: 0 }), 1],
     ['AdamW 8-bit in more blocks than 16 bits count', () => createAdamW8bit({ blockSize: 1 }), 70_001],
   ])('%s: the bits of JavaScript', async (_name, create, length) => {
+    useUpdateKernels(plainUpdates);
     const plain = create();
     const expected = train(plain, length);
     const { addon } = await loadModules({});
