@@ -8,6 +8,10 @@
 #include <memory>
 #include <vector>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include "parallel.h"
 
 namespace nlakit {
@@ -33,68 +37,183 @@ void Update(float* p, const float* g, float* m, float* v, size_t count, const St
   }
 }
 
+// In order: each sum waits for the one before it.
 double Sum(const double* values, size_t count) {
   double sum = 0;
   for (size_t i = 0; i < count; i++) sum += values[i];
   return sum;
 }
 
-int Nearest(const DynamicMap& map, float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  const int code = map.buckets[bits >> 16];
-  return value > map.midpoints[code] ? code + 1 : code;
+// So many blocks are summed side by side, each in order, which takes the time of one.
+constexpr size_t kTogether = 8;
+
+// The sums of kTogether rows of `count` values.
+void SumRows(const double* values, size_t count, double* sums) {
+  double running[kTogether] = {};
+  for (size_t i = 0; i < count; i++) {
+    for (size_t row = 0; row < kTogether; row++) running[row] += values[row * count + i];
+  }
+  std::copy(running, running + kTogether, sums);
+}
+
+// A comparison with a NaN is false, and what was largest stays, as in JavaScript.
+float Largest(const float* values, size_t count) {
+  constexpr size_t kLanes = 16;
+  float lanes[kLanes] = {};
+  size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+#pragma omp simd
+    for (size_t lane = 0; lane < kLanes; lane++) {
+      const float magnitude = std::fabs(values[i + lane]);
+      lanes[lane] = magnitude > lanes[lane] ? magnitude : lanes[lane];
+    }
+  }
+  float largest = 0;
+  for (const float lane : lanes) largest = std::max(largest, lane);
+  for (; i < count; i++) largest = std::max(largest, std::fabs(values[i]));
+  return largest;
+}
+
+// Finds codes of values divided by the largest of their block.
+class Search {
+ public:
+  explicit Search(const DynamicMap& map) : map_(map) {
+#if defined(__AVX512F__)
+    // The midpoint between the codes 2i and 2i + 1 on the last level, between 4i + 1 and 4i + 2 on the one before it, and so on.
+    for (int level = 0, at = 0; level < 8; level++) {
+      const int step = 256 >> level;
+      for (int i = 0; i < std::max(16, 1 << level); i++) levels_[at++] = map.midpoints[std::min(i * step + step / 2 - 1, 255)];
+    }
+#endif
+  }
+
+  void Codes(const float* scaled, size_t count, uint8_t* codes) const {
+    size_t i = 0;
+#if defined(__AVX512F__)
+    // Gathers would be slow on processors that guard them against side channels.
+    for (; i + 16 <= count; i += 16) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + i), _mm512_cvtepi32_epi8(Codes16(_mm512_loadu_ps(scaled + i))));
+    }
+#endif
+    for (; i < count; i++) {
+      uint32_t bits;
+      std::memcpy(&bits, scaled + i, 4);
+      const uint32_t low = map_.buckets[bits >> 16];
+      codes[i] = static_cast<uint8_t>(low + (scaled[i] > map_.midpoints[low]));
+    }
+  }
+
+ private:
+#if defined(__AVX512F__)
+  // A binary search: on each level the code gets one bit more.
+  __m512i Codes16(__m512 value) const {
+    const __m512i one = _mm512_set1_epi32(1);
+    __m512i code = _mm512_setzero_si512();
+    const auto descend = [&](__m512 midpoint) {
+      const __mmask16 above = _mm512_cmp_ps_mask(value, midpoint, _CMP_GT_OQ);
+      code = _mm512_add_epi32(code, code);
+      code = _mm512_mask_or_epi32(code, above, code, one);
+    };
+    const auto table = [&](int number) { return _mm512_load_ps(levels_ + 16 * number); };
+    const auto entry = [&](int number) { return _mm512_permutex2var_ps(table(number), code, table(number + 1)); };
+    for (int level = 0; level < 5; level++) descend(_mm512_permutexvar_ps(code, table(level)));
+    descend(entry(5));
+    const __mmask16 upper = _mm512_test_epi32_mask(code, _mm512_set1_epi32(32));
+    descend(_mm512_mask_mov_ps(entry(7), upper, entry(9)));
+    const __mmask16 odd = _mm512_test_epi32_mask(code, _mm512_set1_epi32(32)), half = _mm512_test_epi32_mask(code, _mm512_set1_epi32(64));
+    descend(_mm512_mask_mov_ps(_mm512_mask_mov_ps(entry(11), odd, entry(13)), half, _mm512_mask_mov_ps(entry(15), odd, entry(17))));
+    return code;
+  }
+
+  alignas(64) float levels_[16 * 19];
+#endif
+  const DynamicMap& map_;
+};
+
+// `scaled` is scratch memory.
+template <bool is_signed>
+void Encode(const Search& search, const float* values, size_t count, float largest, bool floor, float* scaled, uint8_t* codes) {
+  const float divisor = largest == 0 ? 1 : largest;
+  for (size_t i = 0; i < count; i++) scaled[i] = values[i] / divisor;
+  search.Codes(scaled, count, codes);
+  for (size_t i = 0; i < count; i++) {
+    // 127 is the only zero of the signed map: a negative moment takes the smallest negative entry, so that it stays negative.
+    if (is_signed) codes[i] -= (codes[i] == 127) & (values[i] < 0);
+    // With a floor, a second moment above zero is not stored as zero.
+    if (!is_signed) codes[i] += (codes[i] == 0) & (values[i] > 0) & floor;
+  }
+}
+
+void Decode(const DynamicMap& map, const uint8_t* codes, size_t count, float largest, float* values) {
+  size_t i = 0;
+#if defined(__AVX512F__)
+  const __m512 factor = _mm512_set1_ps(largest);
+  for (; i + 16 <= count; i += 16) {
+    const __m512i code = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + i)));
+    const auto among32 = [&](int first) {
+      return _mm512_permutex2var_ps(_mm512_loadu_ps(map.values + first), code, _mm512_loadu_ps(map.values + first + 16));
+    };
+    const auto among64 = [&](int first) {
+      return _mm512_mask_mov_ps(among32(first), _mm512_test_epi32_mask(code, _mm512_set1_epi32(32)), among32(first + 32));
+    };
+    const auto among128 = [&](int first) {
+      return _mm512_mask_mov_ps(among64(first), _mm512_test_epi32_mask(code, _mm512_set1_epi32(64)), among64(first + 64));
+    };
+    const __m512 value = _mm512_mask_mov_ps(among128(0), _mm512_test_epi32_mask(code, _mm512_set1_epi32(128)), among128(128));
+    _mm512_storeu_ps(values + i, _mm512_mul_ps(value, factor));
+  }
+#endif
+  for (; i < count; i++) values[i] = map.values[codes[i]] * largest;
 }
 
 }  // namespace
 
 double AdamW(float* p, const float* g, float* m, float* v, size_t count, const StepFactors& factors) {
-  const std::unique_ptr<double[]> changes(new double[count]);
-  ParallelFor(count, 16384, [&](size_t begin, size_t end) {
-    Update(p + begin, g + begin, m + begin, v + begin, end - begin, factors, changes.get() + begin);
-  });
-  return Sum(changes.get(), count);
+  // As much at a time as stays in the cache until it is summed.
+  constexpr size_t kPart = 65536;
+  const std::unique_ptr<double[]> changes(new double[std::min(count, kPart)]);
+  double sum = 0;
+  for (size_t start = 0; start < count; start += kPart) {
+    const size_t size = std::min(kPart, count - start);
+    ParallelFor(size, 2048, [&](size_t begin, size_t end) {
+      const size_t at = start + begin;
+      Update(p + at, g + at, m + at, v + at, end - begin, factors, changes.get() + begin);
+    });
+    for (size_t i = 0; i < size; i++) sum += changes[i];
+  }
+  return sum;
 }
 
 double AdamW8bit(float* p, const float* g, uint8_t* state1, uint8_t* state2, float* absmax1, float* absmax2, size_t count, size_t block,
                  bool floor, const StepFactors& factors, const DynamicMap& signed_map, const DynamicMap& unsigned_map) {
   const size_t blocks = (count + block - 1) / block;
   const std::unique_ptr<double[]> sums(new double[blocks]);
-  ParallelFor(blocks, GrainOf(8192, block), [&](size_t begin, size_t end) {
-    std::vector<float> first(block), second(block);
-    std::vector<double> changes(block);
-    for (size_t index = begin; index < end; index++) {
+  const Search signed_search(signed_map), unsigned_search(unsigned_map);
+  ParallelFor(blocks, GrainOf(2048, block), [&](size_t begin, size_t end) {
+    std::vector<float> first(block), second(block), scaled(block);
+    std::vector<double> changes(block * kTogether);
+    const auto step = [&](size_t index, double* squares) {
       const size_t start = index * block;
       const size_t size = std::min(block, count - start);
-      uint8_t* codes1 = state1 + start;
-      uint8_t* codes2 = state2 + start;
-      for (size_t i = 0; i < size; i++) {
-        first[i] = signed_map.values[codes1[i]] * absmax1[index];
-        second[i] = unsigned_map.values[codes2[i]] * absmax2[index];
-      }
-      Update(p + start, g + start, first.data(), second.data(), size, factors, changes.data());
+      Decode(signed_map, state1 + start, size, absmax1[index], first.data());
+      Decode(unsigned_map, state2 + start, size, absmax2[index], second.data());
+      Update(p + start, g + start, first.data(), second.data(), size, factors, squares);
+      absmax1[index] = Largest(first.data(), size);
+      absmax2[index] = Largest(second.data(), size);
+      Encode<true>(signed_search, first.data(), size, absmax1[index], floor, scaled.data(), state1 + start);
+      Encode<false>(unsigned_search, second.data(), size, absmax2[index], floor, scaled.data(), state2 + start);
+      return size;
+    };
+    // The last block of all may be shorter than its row.
+    const size_t whole = std::min(end, count / block);
+    size_t index = begin;
+    for (; index + kTogether <= whole; index += kTogether) {
+      for (size_t row = 0; row < kTogether; row++) step(index + row, changes.data() + row * block);
+      SumRows(changes.data(), block, sums.get() + index);
+    }
+    for (; index < end; index++) {
+      const size_t size = step(index, changes.data());
       sums[index] = Sum(changes.data(), size);
-
-      float largest1 = 0, largest2 = 0;
-      for (size_t i = 0; i < size; i++) {
-        largest1 = std::max(largest1, std::fabs(first[i]));
-        largest2 = std::max(largest2, second[i]);
-      }
-      absmax1[index] = largest1;
-      absmax2[index] = largest2;
-      const float divisor1 = largest1 == 0 ? 1 : largest1;
-      const float divisor2 = largest2 == 0 ? 1 : largest2;
-      for (size_t i = 0; i < size; i++) {
-        int code = Nearest(signed_map, first[i] / divisor1);
-        // 127 is the only zero: a negative moment takes the smallest negative entry, so that it stays negative.
-        if (code == 127 && first[i] < 0) code = 126;
-        codes1[i] = static_cast<uint8_t>(code);
-      }
-      for (size_t i = 0; i < size; i++) {
-        int code = Nearest(unsigned_map, second[i] / divisor2);
-        if (floor && code == 0 && second[i] > 0) code = 1;
-        codes2[i] = static_cast<uint8_t>(code);
-      }
     }
   });
   return Sum(sums.get(), blocks);
