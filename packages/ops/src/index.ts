@@ -22,3 +22,4 @@ export * from './nf4-unpack.js';
 export * from './plain-quantizer.js';
 export * from './plain-plugin.js';
 export * from './profile-kernels.js';
+export * from './host-transfer.js';

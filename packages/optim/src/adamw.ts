@@ -83,7 +83,7 @@ function create(algorithm: 'adamw' | 'adamw8bit', options: AdamW8bitOptions): Op
   };
 
   return {
-    step(params, gradients, learningRate) {
+    step(params, gradients, learningRate, { finite = false } = {}) {
       if (!Number.isFinite(learningRate) || learningRate < 0) {
         throw new NlaError('E_OPTIM_LEARNING_RATE', {
           message: 'The learning rate is unusable.',
@@ -92,7 +92,7 @@ function create(algorithm: 'adamw' | 'adamw8bit', options: AdamW8bitOptions): Op
         });
       }
       checkParameters(params, gradients, moments, steps);
-      for (const [name, gradient] of gradients) refuseNonFinite(name, gradient);
+      if (!finite) for (const [name, gradient] of gradients) refuseNonFinite(name, gradient);
       steps += 1;
       const shared = {
         beta1,

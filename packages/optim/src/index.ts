@@ -5,4 +5,5 @@ export * from './dynamic-map.js';
 export * from './optimizer.js';
 export * from './plain-updates.js';
 export * from './schedule.js';
+export * from './sum-of-squares.js';
 export * from './update-kernels.js';

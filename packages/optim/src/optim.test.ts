@@ -7,6 +7,7 @@ import { clipGradients, gradientNorm } from './clip-gradients.js';
 import { dynamicMap, nearestCode } from './dynamic-map.js';
 import type { Optimizer } from './optimizer.js';
 import { createSchedule } from './schedule.js';
+import { sumOfSquares } from './sum-of-squares.js';
 
 const fixture = (name: string): unknown => JSON.parse(readFileSync(new URL(`./__fixtures__/${name}`, import.meta.url), 'utf8'));
 const sha256 = (bytes: Uint8Array | Float32Array): string =>
@@ -344,6 +345,54 @@ describe('clipGradients', () => {
   it('does not overflow and refuses what is not finite', () => {
     expect(gradientNorm(new Map([['a', new Float32Array(4).fill(3e38)]]))).toBeCloseTo(2 * Math.fround(3e38), -30);
     expect(() => clipGradients(new Map([['a', Float32Array.of(NaN)]]), 1)).toThrow(expect.objectContaining({ code: 'E_OPTIM_GRADIENT' }));
+  });
+
+  it('spares the update another look', () => {
+    const step = (options?: { finite: boolean }): number =>
+      createAdamW().step(new Map([['p', Float32Array.of(1)]]), new Map([['p', Float32Array.of(Infinity)]]), 0, options);
+    expect(() => step()).toThrow(expect.objectContaining({ code: 'E_OPTIM_GRADIENT' }));
+    expect(() => step({ finite: true })).not.toThrow();
+  });
+});
+
+describe('sumOfSquares', () => {
+  const draw = uniform(11);
+  const numbers = (count: number): Float32Array => Float32Array.from({ length: count }, () => draw() ** 5);
+
+  /** The order of its documentation, written plainly. */
+  function inOrder(values: Float32Array, lanes: number, block = 16384): number {
+    let sum = 0;
+    for (let start = 0; start < values.length; start += block) {
+      const squares = [...values.subarray(start, start + block)].map((value) => value * value);
+      const whole = squares.length - (squares.length % lanes);
+      let sums = Array.from({ length: lanes }, (_, lane) =>
+        squares.slice(0, whole).reduce((total, square, at) => (at % lanes === lane ? total + square : total), 0),
+      );
+      while (sums.length > 1) {
+        const half = sums.length / 2;
+        sums = sums.slice(0, half).map((one, lane) => one + sums[lane + half]!);
+      }
+      sum += sums[0]! + squares.slice(whole).reduce((total, square) => total + square, 0);
+    }
+    return sum;
+  }
+
+  it.each([0, 1, 7, 8, 9, 16383, 16384, 16385, 50_003])('of %i values: in the order that compiled ones keep to', (count) => {
+    const values = numbers(count);
+    expect(sumOfSquares(values)).toBe(inOrder(values, 8));
+  });
+
+  it('differs in the last bits in another order', () => {
+    const values = numbers(50_003);
+    expect(sumOfSquares(values)).not.toBe(inOrder(values, 1));
+    expect(sumOfSquares(values)).not.toBe(inOrder(values, 8, 4096));
+  });
+
+  it('is that of exact arithmetic to 1e-14', () => {
+    const values = numbers(300_000);
+    // In units of 2^-64, which are as good as exact beside a sum of thousands.
+    const exact = values.reduce((sum, value) => sum + BigInt(Math.trunc(value * 2 ** 64)) ** 2n, 0n);
+    expect(sumOfSquares(values) / (Number(exact) / 2 ** 128)).toBeCloseTo(1, 14);
   });
 });
 

@@ -16,8 +16,15 @@ export interface Optimizer {
    * One update of all parameters, in place. Every parameter needs a gradient of its length, at every step the same parameters.
    * Nothing is changed if a gradient is unusable: `E_OPTIM_GRADIENT` (not finite), `E_OPTIM_PARAMETERS` (missing, wrong length).
    * Returns the L2 norm of the change of all parameters together, in f64.
+   *
+   * @param options.finite whether all gradients are known to be finite, as `gradientNorm` and `clipGradients` find out: then nobody looks again
    */
-  step(params: ReadonlyMap<string, Float32Array>, gradients: ReadonlyMap<string, Float32Array>, learningRate: number): number;
+  step(
+    params: ReadonlyMap<string, Float32Array>,
+    gradients: ReadonlyMap<string, Float32Array>,
+    learningRate: number,
+    options?: { readonly finite?: boolean },
+  ): number;
   state(): OptimizerState;
   /** Goes on from a saved state. Throws `E_OPTIM_RESTORE` if it belongs to another algorithm or other hyperparameters. */
   restore(state: OptimizerState): void;

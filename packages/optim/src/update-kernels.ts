@@ -25,8 +25,8 @@ export interface QuantizedMoments {
 }
 
 /**
- * The updates of parameters and moments, in place. Whatever computes them is equal to the bit: a run may go on with others. Each returns the
- * sum of the squared changes of the parameter, as it is stored.
+ * The updates of parameters and moments, in place. Whatever computes them is equal to the bit: a run may go on with others. `f32` and
+ * `quantized` return the sum of the squared changes of the parameter, as it is stored.
  */
 export interface UpdateKernels {
   f32(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32Array, factors: StepFactors): number;
@@ -37,6 +37,10 @@ export interface UpdateKernels {
     factors: StepFactors,
     settings: { readonly blockSize: number; readonly floor: boolean; readonly signed: CodeBook; readonly unsigned: CodeBook },
   ): number;
+  /** What {@link sumOfSquares} returns, which is used without it. */
+  sumOfSquares?(values: Float32Array): number;
+  /** Multiplies every value in place: the product of two f64, rounded to f32. Done in JavaScript without it. */
+  scale?(values: Float32Array, factor: number): void;
 }
 
 /** A symbol of the whole process: a backend may have another copy of this package. */

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "buffers.h"
+#include "gradients.h"
 #include "kernel_table.h"
 #include "optimizer.h"
 #include "parallel.h"
@@ -159,6 +160,44 @@ napi_value AdamW8bitFunction(napi_env env, napi_value* at) {
                                 Factors(env, at[8]), Map(env, at + 9), Map(env, at + 12)));
 }
 
+// sumOfSquares(values)
+napi_value SumOfSquaresFunction(napi_env env, napi_value* at) {
+  const Array values = TypedArray(env, at[0], napi_float32_array);
+  return ToValue(env, SumOfSquares(static_cast<const float*>(values.data), values.length));
+}
+
+// scale(values, factor): in place
+napi_value ScaleFunction(napi_env env, napi_value* at) {
+  const Array values = TypedArray(env, at[0], napi_float32_array);
+  Scale(static_cast<float*>(values.data), values.length, Number(env, at[1]));
+  return nullptr;
+}
+
+// readTensor(tensor, target, add): over the values of the target, or added to them
+napi_value ReadTensorFunction(napi_env env, napi_value* at) {
+  Tensors tensors(env);
+  const Tensor tensor = tensors.At(Integer(env, at[0]));
+  const Array target = TypedArray(env, at[1], napi_float32_array);
+  const size_t count = static_cast<size_t>(tensor.count());
+  if (tensor.dtype != TF_FLOAT) throw std::invalid_argument("a tensor is not of single precision");
+  if (target.length != count) throw std::invalid_argument("an array and the tensor it is for differ in length");
+  (Boolean(env, at[2]) ? Add : Copy)(static_cast<const float*>(tensor.data), count, static_cast<float*>(target.data));
+  return nullptr;
+}
+
+// writeTensor(values, shape): a new tensor
+napi_value WriteTensorFunction(napi_env env, napi_value* at) {
+  const Array values = TypedArray(env, at[0], napi_float32_array), extents = TypedArray(env, at[1], napi_int32_array);
+  const int32_t* const first = static_cast<const int32_t*>(extents.data);
+  const Shape shape(first, first + extents.length);
+  if (static_cast<size_t>(CountOf(shape)) != values.length) throw std::invalid_argument("an array and its shape differ in length");
+  Tensors tensors(env);
+  void* data = nullptr;
+  const int32_t id = tensors.New(TF_FLOAT, shape, &data);
+  Copy(static_cast<const float*>(values.data), values.length, static_cast<float*>(data));
+  return ToValue(env, id);
+}
+
 napi_value SetThreadsFunction(napi_env env, napi_value* at) {
   SetThreadCount(static_cast<int>(Number(env, at[0])));
   return ToValue(env, ThreadCount());
@@ -186,6 +225,10 @@ NAPI_MODULE_INIT() {
     Export(env, exports, "kernels", Function<0, KernelsFunction>);
     Export(env, exports, "adamw", Function<5, AdamWFunction>);
     Export(env, exports, "adamw8bit", Function<15, AdamW8bitFunction>);
+    Export(env, exports, "sumOfSquares", Function<1, SumOfSquaresFunction>);
+    Export(env, exports, "scale", Function<2, ScaleFunction>);
+    Export(env, exports, "readTensor", Function<3, ReadTensorFunction>);
+    Export(env, exports, "writeTensor", Function<2, WriteTensorFunction>);
     Export(env, exports, "setThreads", Function<1, SetThreadsFunction>);
     Export(env, exports, "trim", Function<0, TrimFunction>);
   } catch (const std::exception& error) {

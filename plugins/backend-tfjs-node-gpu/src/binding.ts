@@ -63,6 +63,14 @@ export interface NlakitAddon {
     unsignedMidpoints: Float32Array,
     unsignedBuckets: Uint8Array,
   ): number;
+  /** What `sumOfSquares` of @nlakit/optim returns. */
+  sumOfSquares(values: Float32Array): number;
+  /** Multiplies every value in place, in f64. */
+  scale(values: Float32Array, factor: number): void;
+  /** Writes the values of an f32 tensor in this process's memory over those of `target`, which is as long, or adds them. */
+  readTensor(id: number, target: Float32Array, add: boolean): void;
+  /** A new f32 tensor with a copy of the values; returns its id. */
+  writeTensor(values: Float32Array, shape: Int32Array): number;
   setThreads(count: number): number;
   /** Bytes kept for reuse and not in use. */
   /** Gives them back to the system. */

@@ -1,4 +1,13 @@
-import { createAdamW, createAdamW8bit, plainUpdates, useUpdateKernels, type Optimizer } from '@nlakit/optim';
+import {
+  clipGradients,
+  createAdamW,
+  createAdamW8bit,
+  dynamicMap,
+  plainUpdates,
+  sumOfSquares,
+  useUpdateKernels,
+  type Optimizer,
+} from '@nlakit/optim';
 import { afterEach, describe, expect, it } from 'vitest';
 import { notInstalled } from './__fixtures__/not-installed.js';
 import { compiledUpdates } from './compiled-updates.js';
@@ -12,6 +21,17 @@ function numbers(count: number, seed: number): Float32Array {
   const next = (): number => (state = (state * 1664525 + 1013904223) >>> 0) / 2 ** 32;
   return Float32Array.from({ length: count }, () => (next() < 0.05 ? 0 : (next() - 0.5) * 10 ** Math.floor(next() * 8 - 6)));
 }
+
+/** 1, and every midpoint with the floats next to it: where a value is as near to one entry as to another. */
+const midpointsAndNeighbours = Float32Array.from([
+  1,
+  ...[true, false].flatMap((signed) =>
+    [...dynamicMap(signed).midpoints.subarray(0, 255)].flatMap((midpoint) => {
+      const bits = new Int32Array(Float32Array.of(midpoint).buffer);
+      return [-1, 0, 1].map((ulp) => new Float32Array(Int32Array.of(bits[0]! + ulp).buffer)[0]!);
+    }),
+  ),
+]);
 
 function train(optimizer: Optimizer, length: number): { readonly values: Float32Array; readonly changes: readonly number[] } {
   const values = numbers(length, 1);
@@ -42,9 +62,40 @@ describe.skipIf(reason !== undefined)(`compiled updates${reason === undefined ? 
     useUpdateKernels(compiledUpdates(addon!));
     const compiled = create();
     const made = train(compiled, length);
-    expect(made.values).toEqual(expected.values);
+    expect(Buffer.from(made.values.buffer).equals(Buffer.from(expected.values.buffer))).toBe(true);
     expect(made.changes).toEqual(expected.changes);
     expect(compiled.state().tensors).toEqual(plain.state().tensors);
+  });
+
+  it('stores values on and beside every midpoint of the maps as JavaScript does', async () => {
+    const step = (): { readonly values: Float32Array; readonly moments: unknown } => {
+      const values = new Float32Array(midpointsAndNeighbours.length);
+      // Without decay of the moments they are the gradient and its square, and 1 is the largest of every block.
+      const optimizer = createAdamW8bit({ betas: [0, 0], blockSize: midpointsAndNeighbours.length, smallestQuantized: 0 });
+      optimizer.step(new Map([['w', values]]), new Map([['w', midpointsAndNeighbours]]), 1);
+      return { values, moments: optimizer.state().tensors };
+    };
+    useUpdateKernels(plainUpdates);
+    const expected = step();
+    const { addon } = await loadModules({});
+    useUpdateKernels(compiledUpdates(addon!));
+    expect(step()).toEqual(expected);
+  });
+
+  it.each([0, 1, 7, 8, 16384, 16385, 100_003])('measure and clip gradients of %i values to the bit of JavaScript', async (length) => {
+    const gradients = (): Map<string, Float32Array> => new Map([3, 4].map((seed) => [`w${seed}`, numbers(length, seed)]));
+    const [plain, compiled] = [gradients(), gradients()];
+    useUpdateKernels(plainUpdates);
+    const norm = clipGradients(plain, 1e-3);
+    const { addon } = await loadModules({});
+    const kernels = compiledUpdates(addon!);
+    useUpdateKernels(kernels);
+    expect(clipGradients(compiled, 1e-3)).toBe(norm);
+    for (const [name, values] of compiled) expect(Buffer.from(values.buffer).equals(Buffer.from(plain.get(name)!.buffer)), name).toBe(true);
+    expect(kernels.sumOfSquares?.(numbers(length, 5))).toBe(sumOfSquares(numbers(length, 5)));
+    if (length === 0) return;
+    compiled.get('w4')![length - 1] = Infinity;
+    expect(() => clipGradients(compiled, 1)).toThrow(expect.objectContaining({ code: 'E_OPTIM_GRADIENT' }));
   });
 
   it('refuses arrays that do not belong together', async () => {

@@ -23,6 +23,8 @@ export function compiledUpdates(addon: NlakitAddon): UpdateKernels {
         unsigned.midpoints,
         unsigned.buckets,
       ),
+    sumOfSquares: (values) => addon.sumOfSquares(values),
+    scale: (values, factor) => addon.scale(values, factor),
   };
 }
 

@@ -1,11 +1,12 @@
 import { cpus, totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import { NlaError, type Backend } from '@nlakit/core';
-import { selfTest } from '@nlakit/ops';
+import { offerHostTransfer, selfTest } from '@nlakit/ops';
 import { useUpdateKernels } from '@nlakit/optim';
 import { compiledUpdates } from './compiled-updates.js';
 import { halfProducts, machineFeatures } from './optional-arithmetic.js';
 import bundle from './generated/node-kernel-backend.mjs';
+import { hostTransfer } from './host-transfer.js';
 import { loadModules } from './load-modules.js';
 import { optionsSchema, type TensorflowBackendOptions } from './options.js';
 import { registerKernels } from './register-kernels.js';
@@ -43,7 +44,9 @@ async function startTfjs(options: {
       name,
       () => {
         const backend = new bundle.NodeJSKernelBackend(modules.binding, 'nlakit');
-        attachEngine(createEngine(backend, modules));
+        const engine = createEngine(backend, modules);
+        attachEngine(engine);
+        if (modules.addon !== undefined && !backend.isUsingGpuDevice) offerHostTransfer(backend, hostTransfer(engine, modules.addon));
         return backend;
       },
       3,

@@ -113,9 +113,8 @@ export async function measureTrainingStep(
     let loss = 0;
     for (let part = 0; part < recipe.accumulate; part++) {
       if (signal !== undefined) stopIfInterrupted(signal);
-      const result = await lossAndGradients(model, variables, microBatch(), checkpoint);
+      const result = await lossAndGradients(model, variables, microBatch(), checkpoint, sum);
       loss += result.loss;
-      sum.add(result.gradients);
     }
     const passed = performance.now();
     const gradientNorm = optimizer.clip(sum.total);

@@ -17,7 +17,7 @@ export interface GroupOptimizer {
   learningRate(step: number): number;
   /** Clips in place, over all groups together. Returns the norm before clipping; NaN if it is not finite, and then nothing was changed. */
   clip(gradients: ReadonlyMap<string, Float32Array>): number;
-  /** Updates the host values of every group and uploads them. Returns the L2 norm of the change, over all groups together. */
+  /** Updates the host values of every group from gradients that `clip` found finite, and uploads them. Returns the L2 norm of the change, over all groups together. */
   update(gradients: ReadonlyMap<string, Float32Array>, learningRate: number): number;
   /** Tensors named `<group>/<tensor>.<part>`. */
   tensors(): ReadonlyMap<string, StateTensor>;
@@ -52,7 +52,7 @@ export function createGroupOptimizer(groups: ReadonlyMap<string, TrainedGroup>, 
       for (const [group, { trainable, learningRateFactor }] of groups) {
         const optimizer = optimizers.get(group);
         if (optimizer !== undefined)
-          changes.push(optimizer.step(trainable.host, ofGroup(gradients, group), learningRate * learningRateFactor));
+          changes.push(optimizer.step(trainable.host, ofGroup(gradients, group), learningRate * learningRateFactor, { finite: true }));
         trainable.upload();
       }
       return Math.hypot(...changes);

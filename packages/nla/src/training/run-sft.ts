@@ -178,10 +178,9 @@ export async function* runSft(stage: SftStage, context: TrainContext, resume?: T
       for (const part of microBatches(rows, task.lengths, recipe)) {
         const batch = await task.microBatch(part);
         const pass = { input: batch.input, loss: (output: ForwardOutput) => tf.div<tf.Scalar>(batch.loss(output), units) };
-        const result = await lossAndGradients(context.model, variables, pass, checkpointActivations);
+        const result = await lossAndGradients(context.model, variables, pass, checkpointActivations, sum);
         loss += result.loss;
         tokens += batch.tokens;
-        sum.add(result.gradients);
       }
       step += 1;
       progress.rows += rows.length;

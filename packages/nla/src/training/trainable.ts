@@ -1,5 +1,5 @@
 import type { HostTensor } from '@nlakit/core';
-import { tf } from '@nlakit/ops';
+import { tensorOfCopy, tf } from '@nlakit/ops';
 
 /** Tensors that are trained: the exact values in host memory, and copies of them on the backend. */
 export interface Trainable {
@@ -23,8 +23,7 @@ export function createTrainable(initial: ReadonlyMap<string, HostTensor>): Train
   for (const [name, { shape, data }] of initial) {
     const values = Float32Array.from(data);
     host.set(name, values);
-    // The optimizer writes into `values` and a backend may keep the array it is given: each has its own.
-    const tensor = tf.tensor(values.slice(), [...shape], 'float32');
+    const tensor = tensorOfCopy(values, shape);
     serial += 1;
     variables.set(name, tf.variable(tensor, true, `nlakit.trainable.${serial}.${name}`));
     tensor.dispose();
@@ -34,7 +33,7 @@ export function createTrainable(initial: ReadonlyMap<string, HostTensor>): Train
     variables,
     upload() {
       for (const [name, variable] of variables) {
-        const fresh = tf.tensor((host.get(name) ?? new Float32Array()).slice(), variable.shape, 'float32');
+        const fresh = tensorOfCopy(host.get(name) ?? new Float32Array(), variable.shape);
         variable.assign(fresh);
         fresh.dispose();
       }

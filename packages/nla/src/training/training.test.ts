@@ -126,13 +126,31 @@ describe('lossAndGradients', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('is summed on the host', () => {
+  it('adds to the sum of earlier passes, in host memory', async () => {
+    const x = tf.variable(tf.tensor1d([1, 2]));
+    const pass = (factor: number) => ({
+      input: { tokens: Int32Array.of(1, 2), batch: 1, length: 2 },
+      loss: () => tf.tidy(() => tf.mul<tf.Scalar>(tf.sum(tf.square(x)), factor)),
+    });
     const sum = createGradientSum();
-    sum.add(new Map([['x', Float32Array.from([1, 2])]]));
-    sum.add(new Map([['x', Float32Array.from([3, 5])]]));
-    expect([...(sum.total.get('x') ?? [])]).toEqual([4, 7]);
+    const variables = new Map([['x', x]]);
+    for (const factor of [1, 10]) await lossAndGradients(fakeModel(), variables, pass(factor), false, sum);
+    expect([...(sum.total.get('x') ?? [])]).toEqual([22, 44]);
     sum.clear();
     expect(sum.total.size).toBe(0);
+    await lossAndGradients(fakeModel(), variables, pass(1), false, sum);
+    expect([...(sum.total.get('x') ?? [])]).toEqual([2, 4]);
+  });
+
+  it('gives zeros where only an earlier step has reached', async () => {
+    const sum = createGradientSum();
+    await sum.add('x', tf.tensor1d([1, 2]));
+    sum.clear();
+    sum.addNothing('x', 2);
+    expect([...(sum.total.get('x') ?? [])]).toEqual([0, 0]);
+    await sum.add('x', tf.tensor1d([3, 5]));
+    sum.addNothing('x', 2);
+    expect([...(sum.total.get('x') ?? [])]).toEqual([3, 5]);
   });
 });
 

@@ -25,10 +25,15 @@ const ownSources = [
   'row_kernels',
   'tensors',
 ] as const;
+/** Those that must round as JavaScript does. */
+const exactSources = ['gradients', 'optimizer'] as const;
 const tfjsNodeSources = ['tfjs_backend', 'tfjs_binding'] as const;
 
 /** Everything the processor of this machine has. */
 const vectorFlags = ['-O3', '-march=native', '-fno-math-errno', '-fno-trapping-math', '-fopenmp-simd', '-ffp-contract=fast', '-w'];
+
+/** No fused multiply-adds; and on x86 the widest vectors, which pay where divisions and roots take the time. */
+const exactFlags = ['-ffp-contract=off', ...(process.arch === 'x64' ? ['-mprefer-vector-width=512'] : [])];
 
 /**
  * Compiles the binding of tfjs-node and our kernels into one module in `folder`, against the libraries where they lie. One call of the C++ compiler a
@@ -59,8 +64,7 @@ export async function buildModules(
 
   progress('compiling the binding and the kernels');
   await Promise.all([
-    // The optimizer must round as JavaScript does.
-    own('optimizer', '-ffp-contract=off'),
+    ...exactSources.map((name) => own(name, ...exactFlags)),
     ...ownSources.map((name) => own(name)),
     ...tfjsNodeSources.map((name) => compile(...common, '-O2', '-w', '-c', join(theirs, `${name}.cc`), '-o', object(name))),
   ]);
@@ -68,7 +72,7 @@ export async function buildModules(
     process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-Wl,--no-undefined-version', '-pthread'];
   // The libraries are found where they lie: they look for the CUDA libraries of their own package relative to themselves.
   const libraries = [...libraryNames.map((name) => join(files.libraries, name)), `-Wl,-rpath,${files.libraries}`];
-  const objects = [...ownSources, 'optimizer', ...tfjsNodeSources].map(object);
+  const objects = [...ownSources, ...exactSources, ...tfjsNodeSources].map(object);
   await compile(...shared, '-o', join(folder, moduleFile), ...objects, ...libraries);
   await Promise.all(objects.map((path) => rm(path)));
   return version;
