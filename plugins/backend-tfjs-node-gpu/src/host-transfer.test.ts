@@ -7,13 +7,15 @@ const reason = await notInstalled();
 
 const numbers = (count: number, step: number): Float32Array => Float32Array.from({ length: count }, (_, at) => Math.sin(at * step) ** 9);
 
+const shapes: readonly (readonly number[])[] = [[0], [], [3, 1], [301, 257]];
+
 /** Comparing element by element is slow for many. */
 const bytes = (values: Float32Array): Buffer => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 
 describe.skipIf(reason !== undefined)(`transfers to and from host arrays${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
   beforeAll(() => createTensorflowBackend());
 
-  it.each([[[0]], [[]], [[3, 1]], [[301, 257]]] as const)('of shape %j are exact, in both directions', async (shape) => {
+  it.each(shapes.map((shape) => ({ shape })))('of shape $shape are exact, in both directions', async ({ shape }) => {
     const count = shape.reduce((product, extent) => product * extent, 1);
     const [values, more] = [numbers(count, 0.37), numbers(count, 0.11)];
     const tensor = tensorOfCopy(values, shape);
