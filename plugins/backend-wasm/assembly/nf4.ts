@@ -1,5 +1,3 @@
-import { bf16 } from './round';
-
 /**
  * out[i] = value[code i] * absmax[i / block], two codes per byte, the first in the high nibble. The 16 values of NF4 are split into four planes,
  * one per byte of their f32 form, so that a byte swizzle looks up 16 of them at a time; interleaving the planes gives the floats. 32
@@ -45,7 +43,7 @@ function unpack16(x: v128, scale: v128, out: usize): void {
   const plane1 = i8x16(0, 57, 107, 50, -94, 53, 120, 0, -6, -54, 4, 3, -92, 7, 19, 0);
   const plane2 = i8x16(-128, 50, 6, -54, -111, 61, -70, 0, -94, 36, 124, -83, -31, 16, 57, -128);
   const plane3 = i8x16(-65, -65, -65, -66, -66, -66, -67, 0, 61, 62, 62, 62, 62, 63, 63, 63);
-  const a0 = v128.swizzle(plane0, x), a1 = v128.swizzle(plane1, x), a2 = v128.swizzle(plane2, x), a3 = v128.swizzle(plane3, x);
+  const a0 = lookUp(plane0, x), a1 = lookUp(plane1, x), a2 = lookUp(plane2, x), a3 = lookUp(plane3, x);
   const l01 = v128.shuffle<i8>(a0, a1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
   const h01 = v128.shuffle<i8>(a0, a1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
   const l23 = v128.shuffle<i8>(a2, a3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
@@ -62,10 +60,10 @@ function unpack16(x: v128, scale: v128, out: usize): void {
  */
 export function nf4UnpackBf16(codes: usize, absmax: usize, out: usize, n: u32, block: u32, edge: usize): void {
   for (let left = n; left > 0; absmax += 4) {
-    const scale = v128.load32_splat(absmax);
+    const scale = scaleAt(absmax);
     const low = upperHalves(
       f32x4.mul(scale, f32x4(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453)),
-      f32x4.mul(scale, f32x4(-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0)),
+      f32x4.mul(scale, f32x4(-0.28444138169288635, -0.18477343022833334, -0.09105003625154495, 0.0)),
     );
     const high = upperHalves(
       f32x4.mul(scale, f32x4(0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224)),
@@ -74,32 +72,53 @@ export function nf4UnpackBf16(codes: usize, absmax: usize, out: usize, n: u32, b
     const mask = i16x8.splat(255);
     const plane2 = i8x16.narrow_i16x8_u(v128.and(low, mask), v128.and(high, mask));
     const plane3 = i8x16.narrow_i16x8_u(i16x8.shr_u(low, 8), i16x8.shr_u(high, 8));
-    const inBlock = min(left, block);
-    for (let i: u32 = 0; i < inBlock; i += 32, codes += 16, out += 128) {
-      const rest = inBlock - i;
-      const to = rest < 32 ? edge : out;
-      const bytes = v128.load(codes);
-      const first = i8x16.shr_u(bytes, 4);
-      const second = v128.and(bytes, i8x16.splat(15));
-      look16(v128.shuffle<i8>(first, second, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), plane2, plane3, to);
-      look16(v128.shuffle<i8>(first, second, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), plane2, plane3, to + 64);
-      if (rest < 32) for (let j: usize = 0; j < <usize>rest * 4; j += 4) store<f32>(out + j, load<f32>(edge + j));
-    }
+    let inBlock = min(left, block);
     left -= inBlock;
+    for (; inBlock >= 32; inBlock -= 32, codes += 16, out += 128) look32(codes, plane2, plane3, out);
+    if (inBlock > 0) {
+      look32(codes, plane2, plane3, edge);
+      for (let i: usize = 0; i < <usize>inBlock * 4; i += 4) store<f32>(out + i, load<f32>(edge + i));
+    }
   }
 }
 
-/** The upper 16 bits of eight floats rounded to bfloat16. */
+/** The absmax in all lanes; where it is not a number, one whose upper half stays so when the lower half is rounded into it. */
+// @ts-ignore: decorator
+@inline
+function scaleAt(absmax: usize): v128 {
+  const scale = load<f32>(absmax);
+  return f32x4.splat(scale == scale ? scale : NaN);
+}
+
+/** The upper 16 bits of eight floats, none of them an odd NaN, rounded to bfloat16. */
 // @ts-ignore: decorator
 @inline
 function upperHalves(a: v128, b: v128): v128 {
-  return i16x8.narrow_i32x4_u(i32x4.shr_u(bf16(a), 16), i32x4.shr_u(bf16(b), 16));
+  return i16x8.narrow_i32x4_u(upperHalf(a), upperHalf(b));
+}
+
+// @ts-ignore: decorator
+@inline
+function upperHalf(x: v128): v128 {
+  const upper = i32x4.shr_u(x, 16);
+  const odd = v128.and(upper, i32x4.splat(1));
+  return i32x4.shr_u(i32x4.add(x, i32x4.add(odd, i32x4.splat(0x7fff))), 16);
+}
+
+// @ts-ignore: decorator
+@inline
+function look32(codes: usize, plane2: v128, plane3: v128, out: usize): void {
+  const bytes = v128.load(codes);
+  const high = i8x16.shr_u(bytes, 4);
+  const low = v128.and(bytes, i8x16.splat(15));
+  look16(v128.shuffle<i8>(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), plane2, plane3, out);
+  look16(v128.shuffle<i8>(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), plane2, plane3, out + 64);
 }
 
 // @ts-ignore: decorator
 @inline
 function look16(x: v128, plane2: v128, plane3: v128, out: usize): void {
-  const a2 = v128.swizzle(plane2, x), a3 = v128.swizzle(plane3, x);
+  const a2 = lookUp(plane2, x), a3 = lookUp(plane3, x);
   const low = v128.shuffle<i8>(a2, a3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
   const high = v128.shuffle<i8>(a2, a3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
   const zero = i32x4.splat(0);
@@ -107,4 +126,15 @@ function look16(x: v128, plane2: v128, plane3: v128, out: usize): void {
   v128.store(out, v128.shuffle<i16>(zero, low, 4, 12, 5, 13, 6, 14, 7, 15), 16);
   v128.store(out, v128.shuffle<i16>(zero, high, 0, 8, 1, 9, 2, 10, 3, 11), 32);
   v128.store(out, v128.shuffle<i16>(zero, high, 4, 12, 5, 13, 6, 14, 7, 15), 48);
+}
+
+/** 16 bytes of the table; every index is below 16, so the builds agree. */
+// @ts-ignore: decorator
+@inline
+function lookUp(table: v128, index: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    return i8x16.relaxed_swizzle(table, index);
+  } else {
+    return i8x16.swizzle(table, index);
+  }
 }

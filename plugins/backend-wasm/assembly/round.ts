@@ -4,7 +4,7 @@ import { loadPart, storePart } from './simd';
 /** bfloat16: the upper 16 bits; overflow goes to infinity by the carry. */
 // @ts-ignore: decorator
 @inline
-export function bf16(x: v128): v128 {
+function bf16(x: v128): v128 {
   const odd = v128.and(i32x4.shr_u(x, 16), i32x4.splat(1));
   const rounded = v128.and(i32x4.add(x, i32x4.add(odd, i32x4.splat(0x7fff))), i32x4.splat(0xffff0000));
   return v128.bitselect(rounded, x, f32x4.eq(x, x));

@@ -426,6 +426,22 @@ describe.each([
     }
   });
 
+  test('unpacks blocks whose absmax is out of the ordinary, rounded as all are', () => {
+    // The last but one is a NaN that rounding would carry over into a zero.
+    const absmax = new Float32Array(Uint32Array.of(0x7f800000, 0xff800000, 1, 0x7f7fffff, 0x80000000, 0x7fffffff, 0x3f7f8000).buffer);
+    const bytes = Uint8Array.from({ length: absmax.length * 32 }, (_, index) => (index * 37) & 255);
+    const inputs = () => ({ codes: tf.tensor1d(new Int32Array(bytes.buffer), 'int32'), absmax: tf.tensor1d(absmax) });
+    const attrs = { blockSize: 64, shape: [absmax.length, 64] };
+    for (const dtype of ['bfloat16', 'float16']) {
+      const [whole] = run('NlaNf4Unpack', inputs(), attrs);
+      const [rounded] = run('NlaRoundHalf', { x: whole as tf.Tensor }, { dtype });
+      const [half] = run('NlaNf4UnpackHalf', inputs(), { ...attrs, dtype });
+      const values = Array.from(half?.dataSync() ?? []);
+      expect(values).toEqual(Array.from(rounded?.dataSync() ?? []));
+      expect(values.slice(5 * 64, 6 * 64).every(Number.isNaN)).toBe(true);
+    }
+  });
+
   test('rounds to bfloat16 and half precision, ties to even', () => {
     const bits = new Uint32Array([
       ...Array.from({ length: 20_001 }, () => (next() << 8) ^ next()),
