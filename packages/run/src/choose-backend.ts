@@ -1,4 +1,4 @@
-import { isNlaError } from '@nlakit/core';
+import { isNlaError, type BackendCapabilities } from '@nlakit/core';
 import { stableHash } from './canonical-json.js';
 import type { PreparedSlot } from './resolve-run.js';
 import type { RunParts } from './run-parts.js';
@@ -9,6 +9,8 @@ export interface BackendTrial {
   readonly ok: boolean;
   /** Rate of the matrix product of its self-test, 10⁹ operations per second. */
   readonly gflops?: number;
+  /** Whether it computes norms, attention and losses as chains of stock operations, having no kernels for them. */
+  readonly composed?: true;
   /** Why it is not ok. */
   readonly reason?: string;
   /** Whether this machine lacks what it needs (`E_BACKEND_UNAVAILABLE`), which is nothing to be warned of. */
@@ -28,6 +30,12 @@ export interface BackendChoice {
  * everywhere), and self-tests take a moment on a machine that may do other work: noise must not decide between equals.
  */
 const clearlyFaster = 1.5;
+
+/**
+ * How many times as fast its products have to be where the rest is chains of stock operations: in small models these take most of the
+ * time. As `docs/results/engines.md` has it for TensorFlow with and without kernels of our own.
+ */
+const priceOfComposing = 5;
 
 const remembered = new Map<string, BackendTrial>();
 
@@ -52,8 +60,9 @@ export async function tryBackends(
 
 async function tryBackend(use: string, parts: RunParts): Promise<BackendTrial> {
   try {
-    const { ok, gflops, detail } = await (await parts.backend()).selfTest();
-    return ok ? { use, ok, gflops } : { use, ok, reason: `it fails its self-test: ${detail}` };
+    const backend = await parts.backend();
+    const { ok, gflops, detail } = await backend.selfTest();
+    return ok ? { use, ok, gflops, ...composing(backend.capabilities) } : { use, ok, reason: `it fails its self-test: ${detail}` };
   } catch (error) {
     // Why a backend does not start is the answer here, whatever kind of error it is.
     const absent = isNlaError(error) && error.code === 'E_BACKEND_UNAVAILABLE' ? ({ absent: true } as const) : {};
@@ -63,12 +72,17 @@ async function tryBackend(use: string, parts: RunParts): Promise<BackendTrial> {
   }
 }
 
+/** What {@link chooseFastest} has to know of what a backend can do. */
+export function composing({ kernels }: Pick<BackendCapabilities, 'kernels'>): Pick<BackendTrial, 'composed'> {
+  return kernels.includes('NlaRmsNorm') ? {} : { composed: true };
+}
+
 /** The fastest that passes, as `clearlyFaster` understands it; undefined if none does. */
 export function chooseFastest(trials: readonly BackendTrial[]): BackendChoice | undefined {
   const passed = trials.filter(({ ok }) => ok);
   let best = passed[0];
   for (const trial of passed.slice(1)) {
-    if (best !== undefined && (trial.gflops ?? 0) >= clearlyFaster * (best.gflops ?? 0)) best = trial;
+    if (best !== undefined && rate(trial) >= clearlyFaster * rate(best)) best = trial;
   }
   if (best === undefined) return undefined;
   const reason =
@@ -78,4 +92,8 @@ export function chooseFastest(trials: readonly BackendTrial[]): BackendChoice | 
         : `clearly faster than the others that pass their self-test`
       : 'the only one that passes its self-test';
   return { use: best.use, reason, trials };
+}
+
+function rate({ gflops = 0, composed }: BackendTrial): number {
+  return composed === true ? gflops / priceOfComposing : gflops;
 }

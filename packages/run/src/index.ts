@@ -12,7 +12,7 @@ export type { ConfigIssue, DescribedFile } from './config-issues.js';
 export type { ConfigCheck, PreparedPlugin, PreparedSlot, RunHost, RunPlugins, RunPreparation } from './resolve-run.js';
 export { differences, sealRun } from './resolved-run.js';
 export type { ResolvedEvaluator, ResolvedRun, ResolvedSlot } from './resolved-run.js';
-export { chooseFastest } from './choose-backend.js';
+export { chooseFastest, composing } from './choose-backend.js';
 export type { BackendChoice, BackendTrial } from './choose-backend.js';
 export { startParts } from './start-backend.js';
 export type { StartedParts } from './start-backend.js';

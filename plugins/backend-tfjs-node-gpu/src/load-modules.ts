@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { NlaError } from '@nlakit/core';
 import type { NlakitAddon, TfjsBinding } from './binding.js';
 import { findInstallation, moduleFile } from './install/installation.js';
+import { loadStock } from './load-stock.js';
 
 /** What a process has of native code. */
 export interface NativeModules {
@@ -13,9 +14,6 @@ export interface NativeModules {
   /** Where they come from, in a few words. */
   readonly origin: string;
 }
-
-/** Packages whose own installer may have succeeded. */
-const stockPackages = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
 
 /** TensorFlow starts once per process, whatever copies of this package there are. */
 const loaded = Symbol.for('nlakit.backend-tfjs-node-gpu.modules');
@@ -37,8 +35,10 @@ export async function loadModules(options: {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   // oneDNN has the fast products in bf16. Those in f32 are ours; oneDNN's code for them lets a signal that comes in the middle overwrite the
-  // heap (its stack pointer lies in a block of it meanwhile), and Node gets signals.
+  // heap (its stack pointer lies in a block of it meanwhile), and Node gets signals. TensorFlow's own products in f32, which a stock
+  // installation and `kernels: stock` are made of, have that code inside as well unless the second setting leaves it out.
   process.env['TF_ENABLE_ONEDNN_OPTS'] ??= options.multiply === 'bf16' ? '1' : '0';
+  process.env['TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL'] ??= '0';
   const threads = String(options.threads ?? cpus().length);
   process.env['TF_NUM_INTRAOP_THREADS'] ??= threads;
   process.env['OMP_NUM_THREADS'] ??= threads;
@@ -62,23 +62,6 @@ function load(folder: string, origin: string, reasons: string[]): NativeModules 
     return { binding: module, addon: module, origin };
   } catch (error) {
     reasons.push(error instanceof Error ? error.message : String(error));
-  }
-  return undefined;
-}
-
-/** The binding that the stock package's installer put beside it. Its JavaScript is not loaded: it fails on Node 23 and newer. */
-function loadStock(reasons: string[]): NativeModules | undefined {
-  for (const from of [import.meta.url, join(process.cwd(), 'package.json')]) {
-    const require = createRequire(from);
-    for (const name of stockPackages) {
-      try {
-        const manifest = require.resolve(`${name}/package.json`);
-        const binding = require(join(manifest, '../lib/napi-v8/tfjs_binding.node')) as TfjsBinding;
-        return { binding, origin: `TensorFlow ${binding.TF_Version} of ${name}` };
-      } catch (error) {
-        if ((error as { readonly code?: string }).code !== 'MODULE_NOT_FOUND') reasons.push(`${name}: ${String(error).split('\n')[0]}`);
-      }
-    }
   }
   return undefined;
 }

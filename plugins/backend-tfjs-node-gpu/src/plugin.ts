@@ -2,6 +2,7 @@ import { definePlugin } from '@nlakit/core';
 import manifest from '../package.json' with { type: 'json' };
 import { createTensorflowBackend } from './create-tensorflow-backend.js';
 import { optionsSchema, type TensorflowBackendOptions } from './options.js';
+import { currentEngine } from './tensorflow-engine.js';
 
 /** `backend: { use: "@nlakit/backend-tfjs-node-gpu" }` */
 export const plugin = definePlugin<'backend', TensorflowBackendOptions>({
@@ -9,5 +10,11 @@ export const plugin = definePlugin<'backend', TensorflowBackendOptions>({
   name: manifest.name,
   version: manifest.version,
   optionsSchema,
-  create: (options) => createTensorflowBackend(options),
+  async create(options, { log }) {
+    const backend = await createTensorflowBackend(options);
+    const { addon, origin } = currentEngine().modules;
+    if (addon === undefined)
+      log.info(`${origin}: \`nla backend install tensorflow\` adds kernels that make small models several times as fast`);
+    return backend;
+  },
 });

@@ -1,7 +1,16 @@
 import { freemem, release } from 'node:os';
 import { resolve } from 'node:path';
 import { isNlaError, type BackendCapabilities, type MemoryPlan, type OptionalArithmetic } from '@nlakit/core';
-import { chooseFastest, createRunParts, machineFacts, preparePlugin, resolveRun, type RunParts, type RunPlugins } from '@nlakit/run';
+import {
+  chooseFastest,
+  composing,
+  createRunParts,
+  machineFacts,
+  preparePlugin,
+  resolveRun,
+  type RunParts,
+  type RunPlugins,
+} from '@nlakit/run';
 import { overridesOf, type CommandContext } from '../command-context.js';
 import { bundledBackends, knownBackends } from '../host.js';
 import { planMemory } from '../plan-memory.js';
@@ -28,7 +37,9 @@ export async function doctor(context: CommandContext, options: { readonly config
     backends.push(await tryBackend(context, use));
   }
   const automatic = chooseFastest(
-    backends.filter(({ name }) => context.host.backends?.includes(name)).map(({ name, ...row }) => ({ use: name, ...row })),
+    backends
+      .filter(({ name }) => context.host.backends?.includes(name))
+      .map(({ name, ...row }) => ({ use: name, ...row, ...(row.capabilities === undefined ? {} : composing(row.capabilities)) })),
   );
   const auto = automatic && { use: automatic.use, reason: automatic.reason };
   const plan = await makePlan(context, options);
