@@ -58,12 +58,12 @@ else
       const { cases } = await runConformance(nf4, { engine: () => createTensorflowBackend({ multiply }) });
       const failed = cases.filter(({ outcome }) => outcome === 'failed').map(({ name }) => name);
       // A product in bf16 is not one in f32, and the suite is not blind to it.
-      const products = [
+      const inHalf = [
         'multiplies by what it unpacks',
         'packs and multiplies at the edges',
         'its product has the gradient of the unpacked weight',
       ];
-      expect(failed).toEqual(multiply === 'f32' ? [] : products.map((name) => `quantizer: ${name}`));
+      expect(failed).toEqual(multiply === 'f32' ? [] : inHalf.map((name) => `quantizer: ${name}`));
     });
 
     it('counts bytes, handles that are no tensors included, and frees them all', async () => {
@@ -91,7 +91,7 @@ else
 
 /**
  * Some seconds of products of several shapes, in all transposes, each held against its first result, while another process sends signals.
- * With \`TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL=1\` this ends within moments, by a heap that is no longer one.
+ * With `TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL=1` this ends within moments, by a heap that is no longer one.
  */
 const products = `
 const native = require(process.argv[1]);
@@ -104,7 +104,7 @@ const all = [[512, 512, 512], [64, 256, 1024], [104, 256, 256], [104, 8, 1024], 
     const attributes = [attribute('adj_x', 'BOOL', x), attribute('adj_y', 'BOOL', y), attribute('T', 'TYPE', native.TF_FLOAT)];
     return () => native.executeOp('BatchMatMulV2', attributes, operands, 1)[0].id;
   }));
-const valuesOf = (id) => Buffer.from(native.tensorDataSync(id).slice().buffer);
+const valuesOf = (id) => native.tensorDataSync(id).slice();
 const expected = all.map((product) => valuesOf(product()));
 let [signals, wrong, round] = [0, 0, 0];
 process.on('SIGUSR2', () => signals++);
@@ -118,7 +118,7 @@ const end = performance.now() + 4000;
 (function again() {
   all.forEach((product, place) => {
     const id = product();
-    if (round % 8 === 0 && Buffer.compare(valuesOf(id), expected[place]) !== 0) wrong++;
+    if (round % 8 === 0 && !valuesOf(id).every((value, at) => Math.abs(value - expected[place][at]) < 1e-2)) wrong++;
     native.deleteTensor(id);
   });
   round++;
