@@ -2,11 +2,11 @@
  * The updates of AdamW, operation by operation those of `src/plain-updates.ts`: f64 between values that are stored as f32, changes added one
  * after the other. Nothing is fused, so the bits are the same.
  *
- * A code book is 256 values, 256 midpoints (f32 each) and 65536 codes by the upper 16 bits of an f32.
+ * A code book is 256 values (f32) and, by the upper 16 bits of an f32, 65536 entries of 32 bits: one that carries into its upper half, the code,
+ * when the lower 16 bits are added that lie above the midpoint of two codes. Those of a negative number are inverted, so that they grow with it.
  */
 
-const MIDPOINTS: usize = 1024;
-const BUCKETS: usize = 2048;
+const ENTRIES: usize = 1024;
 
 /** Updates `n` parameters `p` and their moments `m` and `v` by the gradients `g`. Returns `sum` and what the squared changes add to it. */
 export function adamw(
@@ -100,22 +100,18 @@ function pack(values: usize, book: usize, codes: usize, n: u32, signed: bool, fl
   );
   const divisor: f32 = largest == 0 ? 1 : largest;
   const divisors = f32x4.splat(divisor), zero = f32x4.splat(0);
-  const middle = book + MIDPOINTS, buckets = book + BUCKETS;
+  const entries = book + ENTRIES;
   for (; n >= 4; n -= 4, values += 16, codes += 4) {
     const moments = v128.load(values);
     const scaled = f32x4.div(moments, divisors);
-    const places = i32x4.shr_u(scaled, 16);
-    const c0: u32 = load<u8>(buckets + <u32>i32x4.extract_lane(places, 0)), c1: u32 = load<u8>(buckets + <u32>i32x4.extract_lane(places, 1));
-    const c2: u32 = load<u8>(buckets + <u32>i32x4.extract_lane(places, 2)), c3: u32 = load<u8>(buckets + <u32>i32x4.extract_lane(places, 3));
-    let edges = v128.load32_zero(middle + (c0 << 2));
-    edges = v128.load_lane<f32>(middle + (c1 << 2), edges, 1);
-    edges = v128.load_lane<f32>(middle + (c2 << 2), edges, 2);
-    edges = v128.load_lane<f32>(middle + (c3 << 2), edges, 3);
+    const places = v128.and(i32x4.shr_u(scaled, 14), i32x4.splat(0x3fffc));
+    let found = v128.load32_zero(entries + <u32>i32x4.extract_lane(places, 0));
+    found = v128.load_lane<i32>(entries + <u32>i32x4.extract_lane(places, 1), found, 1);
+    found = v128.load_lane<i32>(entries + <u32>i32x4.extract_lane(places, 2), found, 2);
+    found = v128.load_lane<i32>(entries + <u32>i32x4.extract_lane(places, 3), found, 3);
+    const lower = v128.and(v128.xor(scaled, i32x4.shr_s(scaled, 31)), i32x4.splat(0xffff));
+    found = i32x4.shr_u(i32x4.add(found, lower), 16);
     // A comparison gives -1 where it holds.
-    let found = i32x4.splat(c0 | (c1 << 8) | (c2 << 16) | (c3 << 24));
-    found = i16x8.extend_low_i8x16_u(found);
-    found = i32x4.extend_low_i16x8_u(found);
-    found = i32x4.sub(found, f32x4.gt(scaled, edges));
     // 127 is the only zero: a negative moment takes the smallest negative entry, so that it stays negative.
     if (signed) found = i32x4.add(found, v128.and(i32x4.eq(found, i32x4.splat(127)), f32x4.lt(moments, zero)));
     if (floor) found = i32x4.sub(found, v128.and(i32x4.eq(found, zero), f32x4.gt(moments, zero)));
@@ -123,9 +119,8 @@ function pack(values: usize, book: usize, codes: usize, n: u32, signed: bool, fl
     store<u32>(codes, i32x4.extract_lane(i8x16.narrow_i16x8_u(found, found), 0));
   }
   for (; n > 0; n -= 1, values += 4, codes += 1) {
-    const moment = load<f32>(values), scaled = moment / divisor;
-    let code: u32 = load<u8>(buckets + (reinterpret<u32>(scaled) >>> 16));
-    if (scaled > load<f32>(middle + (code << 2))) code += 1;
+    const moment = load<f32>(values), scaled = reinterpret<i32>(moment / divisor);
+    let code: u32 = (load<u32>(entries + ((<u32>scaled >>> 16) << 2)) + ((scaled ^ (scaled >> 31)) & 0xffff)) >>> 16;
     if (signed && code == 127 && moment < 0) code = 126;
     if (floor && code == 0 && moment > 0) code = 1;
     store<u8>(codes, code);

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createAdamW, createAdamW8bit } from './adamw.js';
 import { compiledUpdates } from './compiled-updates.js';
+import { dynamicMap } from './dynamic-map.js';
 import { plainUpdates } from './plain-updates.js';
 import type { Optimizer } from './optimizer.js';
 import { updateKernels, useUpdateKernels, type UpdateKernels } from './update-kernels.js';
@@ -55,6 +56,26 @@ describe('compiled updates', () => {
   ])('%s: the bits of JavaScript', (_name, create, lengths) => {
     for (const length of lengths)
       expect(train(compiled, create, length), `${length} elements`).toEqual(train(plainUpdates, create, length));
+  });
+
+  it('find the codes beside every midpoint of the books, and on it', () => {
+    const neighbours = (values: readonly number[]): number[] => {
+      const bits = new Int32Array(Float32Array.from(values).buffer);
+      return [-1, 0, 1].flatMap((step) => [...new Float32Array(bits.map((value) => value + step).buffer)]);
+    };
+    const middle = (signed: boolean): number[] => [...dynamicMap(signed).midpoints.subarray(0, 255)];
+    // Without memory, moments are the gradient and its square; beside a 1 they are stored as they are.
+    const ofSquares = middle(false).map((value) => Math.sqrt(value));
+    const gradient = Float32Array.from([1, ...neighbours(middle(true)), ...neighbours(ofSquares)]);
+    const codes = (updates: UpdateKernels) => {
+      useUpdateKernels(updates);
+      const optimizer = createAdamW8bit({ betas: [0, 0], smallestQuantized: 0, blockSize: gradient.length });
+      optimizer.step(new Map([['w', new Float32Array(gradient.length)]]), new Map([['w', gradient]]), 1e-3);
+      return optimizer.state().tensors;
+    };
+    expect(codes(compiled)).toEqual(codes(plainUpdates));
+    expect(new Set(codes(compiled).get('w.state1')!.data).size).toBeGreaterThan(250);
+    expect(new Set(codes(compiled).get('w.state2')!.data).size).toBeGreaterThan(250);
   });
 
   it('keep the bits where a parameter or a moment is not finite', () => {

@@ -40,7 +40,7 @@ interface WebAssemblyGlobal {
 const chunk = 8192;
 
 // The module's memory (1 MiB): two code books, then a chunk of everything.
-const bookBytes = 256 * 8 + 65536;
+const bookBytes = 1024 + 4 * 65536;
 const signedAt = 1024;
 const unsignedAt = signedAt + bookBytes;
 const pAt = unsignedAt + bookBytes;
@@ -79,8 +79,7 @@ function createUpdates({ Module, Instance }: WebAssemblyGlobal): UpdateKernels {
   const putBook = (at: number, book: CodeBook): void => {
     if (books.get(at) === book) return;
     new Float32Array(buffer, at, 256).set(book.values);
-    new Float32Array(buffer, at + 1024, 256).set(book.midpoints);
-    new Uint8Array(buffer, at + 2048, 65536).set(book.buckets);
+    new Uint32Array(buffer, at + 1024, 65536).set(entriesOf(book));
     books.set(at, book);
   };
 
@@ -144,6 +143,18 @@ function createUpdates({ Module, Instance }: WebAssemblyGlobal): UpdateKernels {
       return sum;
     },
   };
+}
+
+/** The buckets of a book in one table, as the module searches it: code times 2^16, plus what is missing to a carry at the bucket's midpoint. */
+function entriesOf({ midpoints, buckets }: CodeBook): Uint32Array {
+  const bits = new Uint32Array(midpoints.buffer, midpoints.byteOffset, midpoints.length);
+  return Uint32Array.from(buckets, (code, bucket) => {
+    const middle = bits[code]!;
+    const isNumber = (bucket & 0x7f80) !== 0x7f80;
+    // Values of a negative bucket grow as their lower bits fall.
+    const edge = isNumber && middle >>> 16 === bucket ? (bucket < 0x8000 ? middle : ~middle) & 0xffff : 0xffff;
+    return (code << 16) | (0xffff - edge);
+  });
 }
 
 function put<A extends Float32Array | Uint8Array>(to: A, from: A, start: number, count: number): void {
