@@ -3,7 +3,15 @@ import { NlaError, type JsonValue } from '@nlakit/core';
 import { refuseNonFinite } from './check-gradients.js';
 import { dynamicMap } from './dynamic-map.js';
 import type { Optimizer, OptimizerState } from './optimizer.js';
-import { updateKernels, type QuantizedMoments } from './update-kernels.js';
+import {
+  updateKernels,
+  type ParameterUpdate,
+  type PlainMoments,
+  type QuantizedMoments,
+  type SharedFactors,
+  type UpdateKernels,
+  type UpdateSettings,
+} from './update-kernels.js';
 
 /** Settings of AdamW; the defaults are those of torch.optim.AdamW. */
 export interface AdamWOptions {
@@ -47,8 +55,7 @@ export function createAdamW8bit(options: AdamW8bitOptions = {}): Optimizer {
   return create('adamw8bit', options);
 }
 
-type Moments =
-  { readonly kind: 'f32'; readonly state1: Float32Array; readonly state2: Float32Array } | ({ readonly kind: 'u8' } & QuantizedMoments);
+type Moments = PlainMoments | QuantizedMoments;
 
 function create(algorithm: 'adamw' | 'adamw8bit', options: AdamW8bitOptions): Optimizer {
   const [beta1, beta2] = options.betas ?? [0.9, 0.999];
@@ -67,14 +74,24 @@ function create(algorithm: 'adamw' | 'adamw8bit', options: AdamW8bitOptions): Op
   if (algorithm === 'adamw8bit') {
     Object.assign(hyperparameters, { blockSize, smallestQuantized: smallest, secondMomentFloor: floor, ...mapHashes() });
   }
+  // Maps take a while to make, and moments in f32 do without.
+  const settings: UpdateSettings = {
+    blockSize,
+    floor,
+    get signed() {
+      return dynamicMap(true);
+    },
+    get unsigned() {
+      return dynamicMap(false);
+    },
+  };
   const moments = new Map<string, Moments>();
   let steps = 0;
 
   const freshMoments = (length: number): Moments => {
-    if (length < smallest) return { kind: 'f32', state1: new Float32Array(length), state2: new Float32Array(length) };
+    if (length < smallest) return { state1: new Float32Array(length), state2: new Float32Array(length) };
     const blocks = Math.ceil(length / blockSize);
     return {
-      kind: 'u8',
       state1: new Uint8Array(length),
       state2: new Uint8Array(length),
       absmax1: new Float32Array(blocks),
@@ -101,28 +118,20 @@ function create(algorithm: 'adamw' | 'adamw8bit', options: AdamW8bitOptions): Op
         stepSize: learningRate / (1 - beta1 ** steps),
         correction2: Math.sqrt(1 - beta2 ** steps),
       };
-      let change = 0;
-      const updates = updateKernels();
-      for (const [name, parameter] of params) {
-        const gradient = gradients.get(name)!;
+      const updates = [...params].map(([name, p]): ParameterUpdate => {
         let moment = moments.get(name);
-        if (moment === undefined) moments.set(name, (moment = freshMoments(parameter.length)));
-        const factors = { ...shared, keep: decays(name) ? 1 - learningRate * weightDecay : 1 };
-        change +=
-          moment.kind === 'f32'
-            ? updates.f32(parameter, gradient, moment.state1, moment.state2, factors)
-            : updates.quantized(parameter, gradient, moment, factors, {
-                blockSize,
-                floor,
-                signed: dynamicMap(true),
-                unsigned: dynamicMap(false),
-              });
-      }
+        if (moment === undefined) moments.set(name, (moment = freshMoments(p.length)));
+        return { p, g: gradients.get(name)!, moments: moment, keep: decays(name) ? 1 - learningRate * weightDecay : 1 };
+      });
+      const kernels = updateKernels();
+      const changes = kernels.all?.(updates, shared, settings) ?? updates.map((update) => updateOne(kernels, update, shared, settings));
+      let change = 0;
+      for (let i = 0; i < changes.length; i++) change += changes[i]!;
       return Math.sqrt(change);
     },
     state() {
       const tensors = new Map<string, { shape: number[]; data: Float32Array | Uint8Array }>();
-      for (const [name, { kind: _kind, ...arrays }] of moments) {
+      for (const [name, arrays] of moments) {
         for (const [part, data] of Object.entries(arrays)) tensors.set(`${name}.${part}`, { shape: [data.length], data: data.slice() });
       }
       return { step: steps, tensors, hyperparameters };
@@ -143,6 +152,18 @@ function create(algorithm: 'adamw' | 'adamw8bit', options: AdamW8bitOptions): Op
     },
     bytes: (length) => (length < smallest ? 8 * length : 2 * length + 8 * Math.ceil(length / blockSize)),
   };
+}
+
+function updateOne(
+  kernels: UpdateKernels,
+  { p, g, moments, keep }: ParameterUpdate,
+  shared: SharedFactors,
+  settings: UpdateSettings,
+): number {
+  const factors = { ...shared, keep };
+  return 'absmax1' in moments
+    ? kernels.quantized(p, g, moments, factors, settings)
+    : kernels.f32(p, g, moments.state1, moments.state2, factors);
 }
 
 function checkParameters(
@@ -211,13 +232,12 @@ function restoreMoments(state: OptimizerState, smallest: number, blockSize: numb
       name,
       quantized
         ? {
-            kind: 'u8',
             state1: codes('state1'),
             state2: codes('state2'),
             absmax1: floats('absmax1', blocks),
             absmax2: floats('absmax2', blocks),
           }
-        : { kind: 'f32', state1: floats('state1', length), state2: floats('state2', length) },
+        : { state1: floats('state1', length), state2: floats('state2', length) },
     );
   }
   return restored;

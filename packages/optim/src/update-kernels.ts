@@ -2,17 +2,21 @@ import { compiledUpdates } from './compiled-updates.js';
 import type { CodeBook } from './dynamic-map.js';
 import { plainUpdates } from './plain-updates.js';
 
-/** Factors of one AdamW step, the same for all elements of a parameter. */
-export interface StepFactors {
+/** Factors of one AdamW step, the same for all parameters. */
+export interface SharedFactors {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** 1 - learning rate · weight decay, or 1. */
-  readonly keep: number;
   /** Learning rate over the bias correction of the first moment. */
   readonly stepSize: number;
   /** Root of the bias correction of the second moment. */
   readonly correction2: number;
+}
+
+/** Factors of one AdamW step, the same for all elements of a parameter. */
+export interface StepFactors extends SharedFactors {
+  /** 1 - learning rate · weight decay, or 1. */
+  readonly keep: number;
 }
 
 /** A parameter's moments in 8 bits. */
@@ -24,19 +28,44 @@ export interface QuantizedMoments {
   readonly absmax2: Float32Array;
 }
 
+/** A parameter's moments in f32. */
+export interface PlainMoments {
+  readonly state1: Float32Array;
+  readonly state2: Float32Array;
+}
+
+/** One parameter in a step. */
+export interface ParameterUpdate {
+  readonly p: Float32Array;
+  readonly g: Float32Array;
+  readonly moments: PlainMoments | QuantizedMoments;
+  /** As in {@link StepFactors}. */
+  readonly keep: number;
+}
+
+/** How moments are stored in 8 bits. */
+export interface UpdateSettings {
+  readonly blockSize: number;
+  /** Whether a second moment above zero gets code 1 at least. */
+  readonly floor: boolean;
+  /** For first moments. */
+  readonly signed: CodeBook;
+  /** For second moments. */
+  readonly unsigned: CodeBook;
+}
+
 /**
  * The updates of parameters and moments, in place. Whatever computes them is equal to the bit: a run may go on with others. `f32` and
  * `quantized` return the sum of the squared changes of the parameter, as it is stored.
  */
 export interface UpdateKernels {
   f32(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32Array, factors: StepFactors): number;
-  quantized(
-    p: Float32Array,
-    g: Float32Array,
-    moments: QuantizedMoments,
-    factors: StepFactors,
-    settings: { readonly blockSize: number; readonly floor: boolean; readonly signed: CodeBook; readonly unsigned: CodeBook },
-  ): number;
+  quantized(p: Float32Array, g: Float32Array, moments: QuantizedMoments, factors: StepFactors, settings: UpdateSettings): number;
+  /**
+   * `f32` or `quantized` for every parameter, each with its own `keep`: many small ones in one call. Returns what they would, in order. Without
+   * it they are called one by one.
+   */
+  all?(updates: readonly ParameterUpdate[], factors: SharedFactors, settings: UpdateSettings): ArrayLike<number>;
   /** What {@link sumOfSquares} returns, which is used without it. */
   sumOfSquares?(values: Float32Array): number;
   /** Multiplies every value in place: the product of two f64, rounded to f32. Done in JavaScript without it. */

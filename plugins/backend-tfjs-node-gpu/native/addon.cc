@@ -6,6 +6,7 @@
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "buffers.h"
 #include "gradients.h"
@@ -51,9 +52,9 @@ uint8_t* Bytes(napi_env env, napi_value value, size_t count) {
 
 StepFactors Factors(napi_env env, napi_value value) {
   const Array array = TypedArray(env, value, napi_float64_array);
-  if (array.length != 6) throw std::invalid_argument("expected six step factors");
+  if (array.length != 5) throw std::invalid_argument("expected five step factors");
   const double* at = static_cast<const double*>(array.data);
-  return {at[0], at[1], at[2], at[3], at[4], at[5]};
+  return {at[0], at[1], at[2], at[3], at[4]};
 }
 
 double Number(napi_env env, napi_value value) {
@@ -140,24 +141,58 @@ napi_value KernelsFunction(napi_env env, napi_value*) {
   return names;
 }
 
-// adamw(p, g, m, v, factors): sum of squared changes
-napi_value AdamWFunction(napi_env env, napi_value* at) {
-  const size_t count = TypedArray(env, at[0], napi_float32_array).length;
-  return ToValue(env, AdamW(Floats(env, at[0], count), Floats(env, at[1], count), Floats(env, at[2], count), Floats(env, at[3], count), count,
-                            Factors(env, at[4])));
+napi_value Element(napi_env env, napi_value array, size_t index) {
+  napi_value value;
+  Check(napi_get_element(env, array, static_cast<uint32_t>(index), &value), "expected an array");
+  return value;
 }
 
-DynamicMap Map(napi_env env, napi_value* at) { return {Floats(env, at[0], 256), Floats(env, at[1], 256), Bytes(env, at[2], 65536)}; }
+DynamicMap Map(napi_env env, napi_value books, size_t first) {
+  return {Floats(env, Element(env, books, first), 256), Floats(env, Element(env, books, first + 1), 256),
+          Bytes(env, Element(env, books, first + 2), 65536)};
+}
 
-// adamw8bit(p, g, state1, state2, absmax1, absmax2, block, floor, factors, signed…, unsigned…): sum of squared changes
-napi_value AdamW8bitFunction(napi_env env, napi_value* at) {
-  const size_t count = TypedArray(env, at[0], napi_float32_array).length;
-  const size_t block = static_cast<size_t>(Number(env, at[6]));
+// adamw(arrays, keeps, sums, factors, block, floor, books): `arrays` has p, g and the moments of every parameter one after the other, which
+// are m and v, or codes and largest values; books are the values, midpoints and buckets of both maps, needed where there are codes
+napi_value AdamWFunction(napi_env env, napi_value* at) {
+  const Array keeps = TypedArray(env, at[1], napi_float64_array), sums = TypedArray(env, at[2], napi_float64_array);
+  if (sums.length != keeps.length) throw std::invalid_argument("expected as many sums as parameters");
+  const size_t block = static_cast<size_t>(Number(env, at[4]));
   if (block == 0) throw std::invalid_argument("the block size is 0");
-  const size_t blocks = (count + block - 1) / block;
-  return ToValue(env, AdamW8bit(Floats(env, at[0], count), Floats(env, at[1], count), Bytes(env, at[2], count), Bytes(env, at[3], count),
-                                Floats(env, at[4], blocks), Floats(env, at[5], blocks), count, block, Boolean(env, at[7]),
-                                Factors(env, at[8]), Map(env, at + 9), Map(env, at + 12)));
+  std::vector<Parameter> parameters(keeps.length);
+  bool quantized = false;
+  size_t index = 0;
+  const auto next = [&] { return Element(env, at[0], index++); };
+  for (size_t i = 0; i < parameters.size(); i++) {
+    Parameter& parameter = parameters[i];
+    const napi_value p = next();
+    parameter.count = TypedArray(env, p, napi_float32_array).length;
+    parameter.p = Floats(env, p, parameter.count);
+    parameter.g = Floats(env, next(), parameter.count);
+    parameter.keep = static_cast<const double*>(keeps.data)[i];
+    const napi_value first = next(), second = next();
+    napi_typedarray_type type;
+    Check(napi_get_typedarray_info(env, first, &type, nullptr, nullptr, nullptr, nullptr), "expected a typed array");
+    if (type != napi_uint8_array) {
+      parameter.m = Floats(env, first, parameter.count);
+      parameter.v = Floats(env, second, parameter.count);
+      continue;
+    }
+    quantized = true;
+    const size_t blocks = (parameter.count + block - 1) / block;
+    parameter.codes1 = Bytes(env, first, parameter.count);
+    parameter.codes2 = Bytes(env, second, parameter.count);
+    parameter.absmax1 = Floats(env, next(), blocks);
+    parameter.absmax2 = Floats(env, next(), blocks);
+  }
+  const StepFactors factors = Factors(env, at[3]);
+  Quantization quantization{block, Boolean(env, at[5]), {}, {}};
+  if (quantized) {
+    quantization.signed_map = Map(env, at[6], 0);
+    quantization.unsigned_map = Map(env, at[6], 3);
+  }
+  AdamW(parameters, factors, quantized ? &quantization : nullptr, static_cast<double*>(sums.data));
+  return nullptr;
 }
 
 // sumOfSquares(values)
@@ -223,8 +258,7 @@ NAPI_MODULE_INIT() {
     exports = tfnodejs::InitBinding(env, exports);
     Export(env, exports, "compute", ComputeFunction);
     Export(env, exports, "kernels", Function<0, KernelsFunction>);
-    Export(env, exports, "adamw", Function<5, AdamWFunction>);
-    Export(env, exports, "adamw8bit", Function<15, AdamW8bitFunction>);
+    Export(env, exports, "adamw", Function<7, AdamWFunction>);
     Export(env, exports, "sumOfSquares", Function<1, SumOfSquaresFunction>);
     Export(env, exports, "scale", Function<2, ScaleFunction>);
     Export(env, exports, "readTensor", Function<3, ReadTensorFunction>);

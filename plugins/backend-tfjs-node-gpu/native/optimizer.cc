@@ -3,6 +3,7 @@
 #include "optimizer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -18,8 +19,8 @@ namespace nlakit {
 namespace {
 
 // Writes the squared change of every element to `changes`; the caller adds them in order.
-void Update(float* p, const float* g, float* m, float* v, size_t count, const StepFactors& factors, double* changes) {
-  const double beta1 = factors.beta1, beta2 = factors.beta2, epsilon = factors.epsilon, keep = factors.keep;
+void Update(float* p, const float* g, float* m, float* v, size_t count, const StepFactors& factors, double keep, double* changes) {
+  const double beta1 = factors.beta1, beta2 = factors.beta2, epsilon = factors.epsilon;
   const double step_size = factors.step_size;
   const double rest1 = 1 - beta1, rest2 = 1 - beta2, inverse2 = 1 / factors.correction2;
 #pragma omp simd
@@ -166,57 +167,151 @@ void Decode(const DynamicMap& map, const uint8_t* codes, size_t count, float lar
   for (; i < count; i++) values[i] = map.values[codes[i]] * largest;
 }
 
-}  // namespace
+// Elements of a piece of work: enough that taking it costs nothing beside it.
+constexpr size_t kPiece = 2048;
 
-double AdamW(float* p, const float* g, float* m, float* v, size_t count, const StepFactors& factors) {
+// A parameter in f32 with at most so many elements is one piece; a larger one is shared out on its own.
+constexpr size_t kWhole = 8192;
+
+// Elements that are worth a second thread.
+constexpr double kGrain = 512;
+
+// Blocks of a quantized parameter, or the whole of another.
+struct Piece {
+  const Parameter* parameter;
+  size_t begin, end;
+  double* sums;
+};
+
+// Memory that a thread works in.
+struct Memory {
+  explicit Memory(size_t block) : first(block), second(block), scaled(block), changes(std::max(block * kTogether, kWhole)) {}
+  std::vector<float> first, second, scaled;
+  std::vector<double> changes;
+};
+
+class BlockUpdate {
+ public:
+  BlockUpdate(const Quantization& quantization, const StepFactors& factors)
+      : quantization_(quantization),
+        factors_(factors),
+        signed_search_(quantization.signed_map),
+        unsigned_search_(quantization.unsigned_map) {}
+
+  void operator()(const Piece& piece, Memory& memory) const {
+    const size_t block = quantization_.block;
+    double* const changes = memory.changes.data();
+    // The last block of a parameter may be shorter than its row.
+    const size_t whole = std::min(piece.end, piece.parameter->count / block);
+    double* sums = piece.sums;
+    size_t index = piece.begin;
+    for (; index + kTogether <= whole; index += kTogether, sums += kTogether) {
+      for (size_t row = 0; row < kTogether; row++) Step(*piece.parameter, index + row, memory, changes + row * block);
+      SumRows(changes, block, sums);
+    }
+    for (; index < piece.end; index++, sums++) {
+      const size_t size = Step(*piece.parameter, index, memory, changes);
+      *sums = Sum(changes, size);
+    }
+  }
+
+ private:
+  // Returns how many elements the block has.
+  size_t Step(const Parameter& parameter, size_t index, Memory& memory, double* changes) const {
+    const size_t start = index * quantization_.block;
+    const size_t size = std::min(quantization_.block, parameter.count - start);
+    float* const first = memory.first.data();
+    float* const second = memory.second.data();
+    float& largest1 = parameter.absmax1[index];
+    float& largest2 = parameter.absmax2[index];
+    Decode(quantization_.signed_map, parameter.codes1 + start, size, largest1, first);
+    Decode(quantization_.unsigned_map, parameter.codes2 + start, size, largest2, second);
+    Update(parameter.p + start, parameter.g + start, first, second, size, factors_, parameter.keep, changes);
+    largest1 = Largest(first, size);
+    largest2 = Largest(second, size);
+    Encode<true>(signed_search_, first, size, largest1, quantization_.floor, memory.scaled.data(), parameter.codes1 + start);
+    Encode<false>(unsigned_search_, second, size, largest2, quantization_.floor, memory.scaled.data(), parameter.codes2 + start);
+    return size;
+  }
+
+  const Quantization& quantization_;
+  const StepFactors& factors_;
+  const Search signed_search_, unsigned_search_;
+};
+
+double UpdateShared(const Parameter& at, const StepFactors& factors) {
   // As much at a time as stays in the cache until it is summed.
   constexpr size_t kPart = 65536;
-  const std::unique_ptr<double[]> changes(new double[std::min(count, kPart)]);
+  const std::unique_ptr<double[]> changes(new double[std::min(at.count, kPart)]);
   double sum = 0;
-  for (size_t start = 0; start < count; start += kPart) {
-    const size_t size = std::min(kPart, count - start);
-    ParallelFor(size, 2048, [&](size_t begin, size_t end) {
-      const size_t at = start + begin;
-      Update(p + at, g + at, m + at, v + at, end - begin, factors, changes.get() + begin);
+  for (size_t start = 0; start < at.count; start += kPart) {
+    const size_t size = std::min(kPart, at.count - start);
+    ParallelFor(size, kGrain, [&](size_t begin, size_t end) {
+      const size_t from = start + begin;
+      Update(at.p + from, at.g + from, at.m + from, at.v + from, end - begin, factors, at.keep, changes.get() + begin);
     });
     for (size_t i = 0; i < size; i++) sum += changes[i];
   }
   return sum;
 }
 
-double AdamW8bit(float* p, const float* g, uint8_t* state1, uint8_t* state2, float* absmax1, float* absmax2, size_t count, size_t block,
-                 bool floor, const StepFactors& factors, const DynamicMap& signed_map, const DynamicMap& unsigned_map) {
-  const size_t blocks = (count + block - 1) / block;
-  const std::unique_ptr<double[]> sums(new double[blocks]);
-  const Search signed_search(signed_map), unsigned_search(unsigned_map);
-  ParallelFor(blocks, GrainOf(2048, block), [&](size_t begin, size_t end) {
-    std::vector<float> first(block), second(block), scaled(block);
-    std::vector<double> changes(block * kTogether);
-    const auto step = [&](size_t index, double* squares) {
-      const size_t start = index * block;
-      const size_t size = std::min(block, count - start);
-      Decode(signed_map, state1 + start, size, absmax1[index], first.data());
-      Decode(unsigned_map, state2 + start, size, absmax2[index], second.data());
-      Update(p + start, g + start, first.data(), second.data(), size, factors, squares);
-      absmax1[index] = Largest(first.data(), size);
-      absmax2[index] = Largest(second.data(), size);
-      Encode<true>(signed_search, first.data(), size, absmax1[index], floor, scaled.data(), state1 + start);
-      Encode<false>(unsigned_search, second.data(), size, absmax2[index], floor, scaled.data(), state2 + start);
-      return size;
-    };
-    // The last block of all may be shorter than its row.
-    const size_t whole = std::min(end, count / block);
-    size_t index = begin;
-    for (; index + kTogether <= whole; index += kTogether) {
-      for (size_t row = 0; row < kTogether; row++) step(index + row, changes.data() + row * block);
-      SumRows(changes.data(), block, sums.get() + index);
+}  // namespace
+
+void AdamW(const std::vector<Parameter>& parameters, const StepFactors& factors, const Quantization* quantization, double* sums) {
+  const size_t block = quantization == nullptr ? 0 : quantization->block;
+  const auto blocks_of = [&](const Parameter& parameter) { return parameter.quantized() ? (parameter.count + block - 1) / block : 0; };
+  size_t blocks = 0;
+  for (const Parameter& parameter : parameters) blocks += blocks_of(parameter);
+  const std::unique_ptr<double[]> block_sums(new double[blocks]);
+
+  // Many parameters are small: all are shared out together, the next piece to whoever is ready.
+  std::vector<Piece> pieces;
+  size_t elements = 0;
+  double* next_sums = block_sums.get();
+  for (const Parameter& parameter : parameters) {
+    if (parameter.quantized()) {
+      const size_t count = blocks_of(parameter), step = std::max<size_t>(1, kPiece / block);
+      for (size_t begin = 0; begin < count; begin += step) {
+        pieces.push_back({&parameter, begin, std::min(begin + step, count), next_sums + begin});
+      }
+      next_sums += count;
+    } else if (parameter.count <= kWhole) {
+      pieces.push_back({&parameter, 0, parameter.count, sums + (&parameter - parameters.data())});
+    } else {
+      continue;
     }
-    for (; index < end; index++) {
-      const size_t size = step(index, changes.data());
-      sums[index] = Sum(changes.data(), size);
+    elements += parameter.count;
+  }
+  std::unique_ptr<BlockUpdate> update_blocks;
+  if (quantization != nullptr) update_blocks.reset(new BlockUpdate(*quantization, factors));
+  std::atomic<size_t> taken{0};
+  ParallelFor(elements, kGrain, [&](size_t, size_t) {
+    Memory memory(block);
+    for (size_t index = taken++; index < pieces.size(); index = taken++) {
+      const Piece& piece = pieces[index];
+      const Parameter& at = *piece.parameter;
+      if (at.quantized()) {
+        (*update_blocks)(piece, memory);
+      } else {
+        Update(at.p, at.g, at.m, at.v, at.count, factors, at.keep, memory.changes.data());
+        *piece.sums = Sum(memory.changes.data(), at.count);
+      }
     }
   });
-  return Sum(sums.get(), blocks);
+
+  next_sums = block_sums.get();
+  for (size_t index = 0; index < parameters.size(); index++) {
+    const Parameter& parameter = parameters[index];
+    const size_t count = blocks_of(parameter);
+    if (parameter.quantized()) {
+      sums[index] = Sum(next_sums, count);
+    } else if (parameter.count > kWhole) {
+      sums[index] = UpdateShared(parameter, factors);
+    } else if (parameter.count == 0) {
+      sums[index] = 0;
+    }
+    next_sums += count;
+  }
 }
 
 }  // namespace nlakit

@@ -1,13 +1,13 @@
-// One AdamW step on host arrays, block-wise 8-bit moments. Meaning and rounding: packages/optim/src/adamw.ts, to the bit.
+// One AdamW step on host arrays, with moments in f32 or block-wise in 8 bits. Meaning and rounding: packages/optim/src/adamw.ts, to the bit.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace nlakit {
 
 struct StepFactors {
   double beta1, beta2, epsilon;
-  double keep;         // 1 - learning rate * decay, or 1
   double step_size;    // learning rate over the bias correction of the first moment
   double correction2;  // root of the bias correction of the second moment
 };
@@ -19,9 +19,27 @@ struct DynamicMap {
   const uint8_t* buckets;  // [65536], by the upper half of a float's bits: the lowest code that such a value can have
 };
 
-// Returns the sum of the squared changes of p, as it is stored.
-double AdamW(float* p, const float* g, float* m, float* v, size_t count, const StepFactors& factors);
-double AdamW8bit(float* p, const float* g, uint8_t* state1, uint8_t* state2, float* absmax1, float* absmax2, size_t count, size_t block,
-                 bool floor, const StepFactors& factors, const DynamicMap& signed_map, const DynamicMap& unsigned_map);
+// One parameter with its moments: in f32, or in 8 bits with the largest of every block.
+struct Parameter {
+  float* p;
+  const float* g;
+  size_t count;
+  double keep;  // 1 - learning rate * decay, or 1
+  float *m, *v;
+  uint8_t *codes1, *codes2;
+  float *absmax1, *absmax2;
+
+  bool quantized() const { return codes1 != nullptr; }
+};
+
+struct Quantization {
+  size_t block;
+  bool floor;
+  DynamicMap signed_map, unsigned_map;
+};
+
+// Updates all of them and writes for each the sum of the squared changes of p, as it is stored. `quantization` may be null where no parameter
+// is quantized.
+void AdamW(const std::vector<Parameter>& parameters, const StepFactors& factors, const Quantization* quantization, double* sums);
 
 }  // namespace nlakit

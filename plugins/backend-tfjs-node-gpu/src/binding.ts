@@ -43,26 +43,21 @@ export interface NlakitAddon {
    * place stands afterwards how many outputs there are, and for each its tensor, dtype, rank and shape.
    */
   compute(kernel: number, number: number, integers: number, tensors: number, exchange: Int32Array): void;
-  /** One AdamW step in place; the sum of the squared changes. `factors`: beta1, beta2, epsilon, keep, step size, correction of the root. */
-  adamw(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32Array, factors: Float64Array): number;
-  /** The same with moments in 8 bits; a map is its values, midpoints and buckets. */
-  adamw8bit(
-    p: Float32Array,
-    g: Float32Array,
-    state1: Uint8Array,
-    state2: Uint8Array,
-    absmax1: Float32Array,
-    absmax2: Float32Array,
+  /**
+   * One AdamW step of several parameters, in place; `sums` receives the sum of the squared changes of each. `arrays`: p, g and moments of each,
+   * one parameter after the other, moments being m and v, or codes of both and largest values of both. `keeps`: a factor of each.
+   * `factors`: beta1, beta2, epsilon, step size, correction of the root. `books`: values, midpoints and buckets of the signed map and of the
+   * unsigned one; none where there are no codes.
+   */
+  adamw(
+    arrays: readonly (Float32Array | Uint8Array)[],
+    keeps: Float64Array,
+    sums: Float64Array,
+    factors: Float64Array,
     blockSize: number,
     floor: boolean,
-    factors: Float64Array,
-    signedValues: Float32Array,
-    signedMidpoints: Float32Array,
-    signedBuckets: Uint8Array,
-    unsignedValues: Float32Array,
-    unsignedMidpoints: Float32Array,
-    unsignedBuckets: Uint8Array,
-  ): number;
+    books: readonly (Float32Array | Uint8Array)[],
+  ): void;
   /** What `sumOfSquares` of @nlakit/optim returns. */
   sumOfSquares(values: Float32Array): number;
   /** Multiplies every value in place, in f64. */

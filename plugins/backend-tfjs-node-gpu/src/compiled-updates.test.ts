@@ -67,6 +67,35 @@ describe.skipIf(reason !== undefined)(`compiled updates${reason === undefined ? 
     expect(compiled.state().tensors).toEqual(plain.state().tensors);
   });
 
+  it('updates many parameters of all sizes in one call, some without decay: the bits of JavaScript', async () => {
+    const lengths = [5, 70_001, 0, 3000, 8192, 8193, 1, 5000, 140_000, 2048];
+    const step = (optimizer: Optimizer): { readonly values: Buffer; readonly changes: readonly number[] } => {
+      const parameters = new Map(lengths.map((length, index) => [`w${index}`, numbers(length, index)]));
+      const changes = [1, 2, 3].map((round) => {
+        const gradients = new Map(lengths.map((length, index) => [`w${index}`, numbers(length, 100 * round + index)]));
+        return optimizer.step(parameters, gradients, 1e-3);
+      });
+      return { values: Buffer.concat([...parameters.values()].map(({ buffer }) => Buffer.from(buffer))), changes };
+    };
+    const create = (): Optimizer =>
+      createAdamW8bit({ weightDecay: 0.1, smallestQuantized: 4096, decays: (name) => name !== 'w3' && name !== 'w8' });
+    const createPlain = (): Optimizer => createAdamW({ weightDecay: 0.1 });
+    for (const make of [create, createPlain]) {
+      useUpdateKernels(plainUpdates);
+      const plain = make();
+      const expected = step(plain);
+      const { addon } = await loadModules({});
+      useUpdateKernels(compiledUpdates(addon!));
+      const compiled = make();
+      const made = step(compiled);
+      expect(made.changes).toEqual(expected.changes);
+      expect(made.values.equals(expected.values)).toBe(true);
+      for (const [name, { data }] of compiled.state().tensors) {
+        expect(Buffer.from(data.buffer).equals(Buffer.from(plain.state().tensors.get(name)!.data.buffer)), name).toBe(true);
+      }
+    }
+  });
+
   it('stores values on and beside every midpoint of the maps as JavaScript does', async () => {
     const step = (): { readonly values: Float32Array; readonly moments: unknown } => {
       const values = new Float32Array(midpointsAndNeighbours.length);
@@ -100,10 +129,17 @@ describe.skipIf(reason !== undefined)(`compiled updates${reason === undefined ? 
 
   it('refuses arrays that do not belong together', async () => {
     const { addon } = await loadModules({});
-    const { f32 } = compiledUpdates(addon!);
+    const { f32, quantized } = compiledUpdates(addon!);
     const factors = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, keep: 1, stepSize: 1e-3, correction2: 1 };
     const long = new Float32Array(10);
     expect(() => f32(long, new Float32Array(9), long, long, factors)).toThrow(/shorter/);
     expect(() => f32(long, new Float64Array(10) as never, long, long, factors)).toThrow(/element type/);
+    const codes = new Uint8Array(10);
+    const moments = { state1: codes, state2: codes, absmax1: new Float32Array(2), absmax2: new Float32Array(3) };
+    const settings = { blockSize: 4, floor: true, signed: dynamicMap(true), unsigned: dynamicMap(false) };
+    expect(() => quantized(long, long, moments, factors, settings)).toThrow(/shorter/);
+    expect(() => quantized(long, long, { ...moments, absmax1: moments.absmax2 }, factors, { ...settings, blockSize: 0 })).toThrow(
+      /block size/,
+    );
   });
 });
