@@ -1,4 +1,5 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type { RandomStream } from './random.js';
 
 /** Which linears get an adapter, and of what size. PEFT's meaning of every field. */
 export interface LoraSpec {
@@ -17,6 +18,22 @@ export interface LoraPair {
   readonly a: Tensor2D;
   /** `[out, rank]` */
   readonly b: Tensor2D;
+}
+
+/** Dropout on the input of a pair's first matrix, as PEFT has it. */
+export interface LoraDropout {
+  /** Probability that an element is dropped, in [0, 1); the others are divided by `1 - rate`. */
+  readonly rate: number;
+  /** Two whole numbers are drawn for each input. */
+  readonly random: RandomStream;
+}
+
+/** What a pair adds to a linear: `scale * (dropout(x) Aᵀ) Bᵀ`. */
+export interface LoraTerm {
+  readonly pair: LoraPair;
+  /** `alpha / rank`, or `alpha / sqrt(rank)` when rank-stabilised. */
+  readonly scale: number;
+  readonly dropout?: LoraDropout | undefined;
 }
 
 /** An adapter on the backend: attached to a model by `Model.adapt`. `pairs` is keyed by the linear's module path in the checkpoint, without `.weight`. */

@@ -1,4 +1,5 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import type { LoraTerm } from './lora.js';
 
 /** The rows of a weight matrix `[out, in]`, read a few at a time so that a large matrix is never whole in memory. */
 export interface RowSource {
@@ -29,6 +30,11 @@ export interface Quantizer {
   unpack(weight: PackedWeight): Tensor2D;
   /** `x [..., in]` times the transposed weight: `[..., out]`. Differentiable in `x`. */
   linear(x: Tensor, weight: PackedWeight): Tensor;
+  /**
+   * {@link linear} and the term of a LoRA pair in one, `[rows, in]` to `[rows, out]`: faster than adding up, with the same meaning.
+   * Differentiable in `x` and the pair. Absent: the caller adds up.
+   */
+  adaptedLinear?(x: Tensor2D, weight: PackedWeight, term: LoraTerm): Tensor2D;
   /** Bytes a weight of that shape will occupy, for the memory plan. */
   bytes(shape: readonly [out: number, inn: number]): number;
   /** What the sidecar and `run.json` record: block size, double quantisation. */

@@ -62,6 +62,25 @@ const attentionKernel = defineDomainKernel<AttentionInputs, AttentionAttributes>
   },
 });
 
+/** The same with the heads of a query side by side: a view less between it and the linear that reads it. */
+const attentionRowsKernel = defineDomainKernel<AttentionInputs, AttentionAttributes>({
+  name: 'NlaAttentionRows',
+  compose({ inputs, attrs }) {
+    const [batch, queries, heads, headDim] = inputs.q.shape;
+    return tf.reshape(attentionKernel.run(inputs, attrs), [batch * queries, heads * headDim]);
+  },
+  gradient: {
+    saves: ['q', 'k', 'v', 'valid'],
+    of({ dy: [dy], inputs, attrs }) {
+      const { q, k, v, valid } = inputs as AttentionInputs;
+      const slopes = tf.reshape<tf.Rank.R4>(dy as Tensor, q.shape);
+      const [dq, dk, dv] = attentionGradKernel.outputs({ q, k, v, valid, dy: slopes }, attrs);
+      slopes.dispose();
+      return { q: () => dq as Tensor, k: () => dk as Tensor, v: () => dv as Tensor };
+    },
+  },
+});
+
 /**
  * Causal attention with grouped heads: `softmax(scale * q kᵀ) v` over the visible keys, see {@link maskedSoftmax}. Differentiable in
  * `q`, `k` and `v`.
@@ -71,6 +90,23 @@ const attentionKernel = defineDomainKernel<AttentionInputs, AttentionAttributes>
  * Throws `E_ATTENTION_SHAPE`.
  */
 export function causalAttention(options: CausalAttentionOptions): Tensor4D {
+  const { inputs, attrs } = checked(options);
+  return attentionKernel.run<Tensor4D>(inputs, attrs);
+}
+
+/**
+ * {@link causalAttention} as the rows that the output projection reads.
+ *
+ * @returns `[batch * query, head * headDim]`
+ *
+ * Throws `E_ATTENTION_SHAPE`.
+ */
+export function causalAttentionRows(options: CausalAttentionOptions): Tensor2D {
+  const { inputs, attrs } = checked(options);
+  return attentionRowsKernel.run<Tensor2D>(inputs, attrs);
+}
+
+function checked(options: CausalAttentionOptions): { readonly inputs: AttentionInputs; readonly attrs: AttentionAttributes } {
   const { q, k, v, valid, window, offset, scale } = options;
   if (!attentionShapesFit(options)) {
     throw new NlaError('E_ATTENTION_SHAPE', {
@@ -79,7 +115,7 @@ export function causalAttention(options: CausalAttentionOptions): Tensor4D {
       expected: ATTENTION_SHAPES,
     });
   }
-  return attentionKernel.run<Tensor4D>({ q, k, v, valid }, { window, offset, scale });
+  return { inputs: { q, k, v, valid }, attrs: { window, offset, scale } };
 }
 
 /**

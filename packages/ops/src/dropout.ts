@@ -3,8 +3,8 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { defineDomainKernel, type DomainKernel } from './domain-kernel.js';
 import { tf } from './tensorflow.js';
 
-/** `low` and `high`: 32 bits each, as signed whole numbers. */
-type DropoutAttributes = { rate: number; low: number; high: number };
+/** A dropout that is drawn. `low` and `high`: 32 bits each, as signed whole numbers. */
+export type DropoutAttributes = { readonly rate: number; readonly low: number; readonly high: number };
 
 const dropoutKernel: DomainKernel<{ x: Tensor }, DropoutAttributes> = defineDomainKernel({
   name: 'NlaDropout',
@@ -33,6 +33,12 @@ const dropoutKernel: DomainKernel<{ x: Tensor }, DropoutAttributes> = defineDoma
  * Throws `E_DROPOUT_RATE`.
  */
 export function dropout<X extends Tensor>(x: X, rate: number, random: RandomStream): X {
+  return applyDropout(x, drawDropout({ rate, random }));
+}
+
+/** The attributes of one dropout: draws two whole numbers, or nothing at rate 0. Throws `E_DROPOUT_RATE`. */
+export function drawDropout(dropout: { readonly rate: number; readonly random: RandomStream } | undefined): DropoutAttributes {
+  const { rate = 0, random } = dropout ?? {};
   if (!(rate >= 0 && rate < 1)) {
     throw new NlaError('E_DROPOUT_RATE', {
       message: 'A dropout rate is a probability below 1.',
@@ -41,9 +47,13 @@ export function dropout<X extends Tensor>(x: X, rate: number, random: RandomStre
       kind: 'input',
     });
   }
-  if (rate === 0) return x;
-  const [low, high] = [random.integer(2 ** 32) | 0, random.integer(2 ** 32) | 0];
-  return dropoutKernel.run<X>({ x }, { rate, low, high });
+  if (rate === 0 || random === undefined) return { rate: 0, low: 0, high: 0 };
+  return { rate, low: random.integer(2 ** 32) | 0, high: random.integer(2 ** 32) | 0 };
+}
+
+/** {@link dropout} as it was drawn: a new tensor; `x` itself at rate 0. */
+export function applyDropout<X extends Tensor>(x: X, { rate, low, high }: DropoutAttributes): X {
+  return rate === 0 ? x : dropoutKernel.run<X>({ x }, { rate, low, high });
 }
 
 /** The 32-bit hash "lowbias32" of C. Wellons (nullprogram.com/blog/2018/07/31), signed. */

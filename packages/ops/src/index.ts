@@ -12,6 +12,7 @@ export * from './linear.js';
 export * from './remembered-products.js';
 export * from './dropout.js';
 export * from './lora-linear.js';
+export * from './adapted-linear.js';
 export * from './softcap-log-sum-exp.js';
 export * from './softcapped-logits.js';
 export * from './self-test.js';

@@ -1,4 +1,6 @@
+import type { LoraTerm } from '@nlakit/core';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import { defineAdaptedLinear } from './adapted-linear.js';
 import { defineDomainKernel } from './domain-kernel.js';
 import { productOf } from './remembered-products.js';
 import { tf } from './tensorflow.js';
@@ -36,4 +38,24 @@ export function linear(x: Tensor, weight: Tensor2D): Tensor {
     const width = x.shape[x.rank - 1] ?? 1;
     return tf.reshape(multiplied(tf.reshape(x, [-1, width])), [...x.shape.slice(0, -1), weight.shape[0]]);
   });
+}
+
+const adapted = defineAdaptedLinear({
+  name: 'Plain',
+  weight: ['weight'],
+  forward: (x, { weight }) => tf.matMul(x, weight as Tensor2D, false, true),
+  inputGradient: (dy, { weight }) => tf.matMul(dy, weight as Tensor2D),
+});
+
+/**
+ * `x Wᵀ + scale * (dropout(x) Aᵀ) Bᵀ` as one operation. Differentiable in `x` and the pair, not in the weight.
+ *
+ * @param x `[rows, in]`
+ * @param weight `[out, in]`
+ * @returns `[rows, out]`
+ *
+ * Throws `E_DROPOUT_RATE`.
+ */
+export function adaptedLinear(x: Tensor2D, weight: Tensor2D, term: LoraTerm): Tensor2D {
+  return adapted({ x, weight: { weight }, attrs: {}, shape: weight.shape, term });
 }

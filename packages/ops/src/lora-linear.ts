@@ -1,26 +1,31 @@
-import type { LoraPair, RandomStream } from '@nlakit/core';
+import type { LoraDropout, LoraPair } from '@nlakit/core';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { defineDomainKernel } from './domain-kernel.js';
 import { dropout } from './dropout.js';
 import { tf } from './tensorflow.js';
 
-/** Dropout on the input of the adapter's first matrix, as PEFT has it. */
-export interface LoraDropout {
-  /** Probability that an element is dropped, in [0, 1); the others are divided by `1 - rate`. */
-  readonly rate: number;
-  /** Two whole numbers are drawn for each input. */
-  readonly random: RandomStream;
-}
-
 type LoraInputs = { x: Tensor2D; base: Tensor2D; a: Tensor2D; b: Tensor2D };
 
-const loraGradKernel = defineDomainKernel<{ x: Tensor2D; low: Tensor2D; a: Tensor2D; b: Tensor2D; dy: Tensor2D }, { scale: number }>({
-  name: 'NlaLoraGrad',
-  compose({ inputs: { x, low, a, b, dy }, attrs: { scale } }) {
+type PairGradInputs = { x: Tensor2D; low: Tensor2D; b: Tensor2D; dy: Tensor2D };
+
+const pairGradKernel = defineDomainKernel<PairGradInputs, { scale: number }>({
+  name: 'NlaLoraPairGrad',
+  compose({ inputs: { x, low, b, dy }, attrs: { scale } }) {
     const dLow = tf.mul(tf.matMul(dy, b), scale);
-    return [tf.matMul(dLow, a), tf.matMul(dLow, x, true, false), tf.matMul(dy, tf.mul(low, scale), true, false)];
+    return [tf.matMul(dLow, x, true, false), tf.matMul(dy, tf.mul(low, scale), true, false), dLow];
   },
 });
+
+/**
+ * Gradients of a pair, and of the narrow tensor between its matrices: `dLow = scale * dy B`, `dA = dLowᵀ x`, `dB = scale * dyᵀ low`. That
+ * of the input is `dLow A`.
+ *
+ * @param inputs `x [rows, in]`, `low = x Aᵀ [rows, rank]`, `b [out, rank]`, `dy [rows, out]`
+ * @returns new tensors `[dA, dB, dLow]`
+ */
+export function loraPairGrad(inputs: PairGradInputs, scale: number): [aGradient: Tensor2D, bGradient: Tensor2D, dLow: Tensor2D] {
+  return pairGradKernel.outputs(inputs, { scale }) as [Tensor2D, Tensor2D, Tensor2D];
+}
 
 /**
  * `base + scale * (x aᵀ) bᵀ`, and the narrow `x aᵀ`: one kernel for what would be two products, a factor and a sum, each recorded and its
@@ -40,16 +45,16 @@ const loraKernel = defineDomainKernel<LoraInputs, { scale: number }>({
       const gradient = dy as Tensor2D;
       const { x, a, b } = inputs as LoraInputs;
       // All at once, as in geglu: what is made inside one of the functions below is freed before the next runs.
-      const [xGradient, aGradient, bGradient] = loraGradKernel.outputs({ x, low: low as Tensor2D, a, b, dy: gradient }, attrs);
-      return {
-        x: () => xGradient as Tensor,
-        base: () => tf.clone(gradient),
-        a: () => aGradient as Tensor,
-        b: () => bGradient as Tensor,
-      };
+      const [aGradient, bGradient, dLow] = loraPairGrad({ x, low: low as Tensor2D, b, dy: gradient }, attrs.scale);
+      return { x: () => tf.matMul(dLow, a), base: () => tf.clone(gradient), a: () => aGradient, b: () => bGradient };
     },
   },
 });
+
+/** The results of that kernel: `[base + scale * (x aᵀ) bᵀ, x aᵀ]`, new tensors. */
+export function loraOutputs(inputs: LoraInputs, scale: number): Tensor[] {
+  return loraKernel.outputs(inputs, { scale });
+}
 
 /**
  * Adds the term of a LoRA pair to the result of the base linear: `base + scale * (dropout(x) Aᵀ) Bᵀ`.

@@ -1,6 +1,6 @@
 import { NlaError, type PackedWeight, type Quantizer, type RowSource } from '@nlakit/core';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
-import { linear } from './linear.js';
+import { adaptedLinear, linear } from './linear.js';
 import { tf } from './tensorflow.js';
 
 /** Rows read at a time while packing. */
@@ -51,6 +51,8 @@ export function plainQuantizer({ dtype, trainable = false }: PlainQuantizerOptio
     },
     unpack: (weight) => tf.clone(tensorOf(weight)),
     linear: (x: Tensor, weight: PackedWeight) => linear(x, tensorOf(weight)),
+    // A trainable weight needs a gradient of its own, which the operation in one does not have.
+    ...(trainable ? {} : { adaptedLinear: (x, weight, term) => adaptedLinear(x, tensorOf(weight), term) }),
   };
 }
 

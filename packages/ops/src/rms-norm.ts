@@ -63,13 +63,35 @@ const rmsNormAddKernel = defineDomainKernel<AddInputs, { epsilon: number }>({
   },
 });
 
+/** The same times a scalar, as at the end of a block. */
+const rmsNormAddScaledKernel = defineDomainKernel<AddInputs & { scale: Tensor }, { epsilon: number }>({
+  name: 'NlaRmsNormAddScaled',
+  compose: ({ inputs: { scale, ...added }, attrs }) => tf.mul(rmsNormAddKernel.run(added, attrs), scale),
+  gradient: {
+    saves: ['residual', 'x', 'weight', 'scale'],
+    of({ dy: [dy], inputs, attrs }) {
+      const { residual, x, weight, scale } = inputs as AddInputs & { scale: Tensor };
+      // At once, as two of the functions below need it: what is made inside one of them is freed before the next runs.
+      const slope = tf.mul(dy as Tensor, scale);
+      return {
+        residual: () => slope,
+        x: () => rmsNormGrad(x, weight, slope, attrs.epsilon),
+        weight: () => rmsNormWeightGrad(x, slope, attrs.epsilon),
+        scale: () => tf.reshape(tf.sum(tf.mul(dy as Tensor, rmsNormAddKernel.run({ residual, x, weight }, attrs))), scale.shape),
+      };
+    },
+  },
+});
+
 /**
- * `residual + rmsNorm(x, weight, epsilon)`, see {@link rmsNorm}. Differentiable in all three.
+ * `residual + rmsNorm(x, weight, epsilon)`, see {@link rmsNorm}, and that times `scale` if it is given. Differentiable in all.
  *
  * @param residual `[..., width]`, the shape of `x`
+ * @param scale `[1]`
  */
-export function rmsNormAdd<X extends Tensor>(residual: X, x: X, weight: Tensor1D | undefined, epsilon: number): X {
-  return rmsNormAddKernel.run<X>({ residual, x, weight }, { epsilon });
+export function rmsNormAdd<X extends Tensor>(residual: X, x: X, weight: Tensor1D | undefined, epsilon: number, scale?: Tensor1D): X {
+  if (scale === undefined) return rmsNormAddKernel.run<X>({ residual, x, weight }, { epsilon });
+  return rmsNormAddScaledKernel.run<X>({ residual, x, weight, scale }, { epsilon });
 }
 
 /** The gradient of {@link rmsNorm} in `x`, given that of its result. */

@@ -190,6 +190,10 @@ struct DenseRight {
   }
   // Row `index` of b as it lies in memory.
   const float* Row(size_t index, float*) const { return b + index * stride; }
+  // Rows [index, index + count), soon to be read.
+  void Prefetch(size_t index, size_t count) const {
+    for (size_t at = 0; at < count * stride; at += 16) __builtin_prefetch(b + index * stride + at);
+  }
 };
 
 // A weight as it lies, [k, n] of the product.
@@ -208,6 +212,9 @@ struct Nf4Right {
   const float* Row(size_t index, float* memory) const {
     weight.Unpack(index * weight.in, weight.in, memory);
     return memory;
+  }
+  void Prefetch(size_t index, size_t count) const {
+    for (size_t at = 0; at < count * weight.in; at += 128) __builtin_prefetch(weight.codes + (index * weight.in + at) / 2);
   }
 };
 
@@ -286,13 +293,15 @@ void Dots(const float* x, size_t stride, const float* const (&right)[4], size_t 
 template <typename Right>
 void MultiplyFew(const Left& left, const Right& right, bool transposed, const Target& c, size_t m, size_t n, size_t k) {
   if (transposed) {
-    ParallelFor(Tiles(n, 4), GrainOf(32768, 4 * k), [&](size_t begin, size_t end) {
+    ParallelFor(Tiles(n, 4), GrainOf(8192, 4 * k), [&](size_t begin, size_t end) {
       std::vector<float> memory(4 * k);
       for (size_t column = 4 * begin; column < std::min(n, 4 * end); column += 4) {
         // Beyond the last column its own row stands in, and what comes of it is left out.
         const size_t width = std::min<size_t>(4, n - column);
         const float* rows[4];
         for (size_t j = 0; j < 4; j++) rows[j] = j < width ? right.Row(column + j, memory.data() + j * k) : rows[0];
+        // The next rows lie behind these and are read once: asked for now, they are there in time.
+        right.Prefetch(column + 4, std::min<size_t>(4, n - std::min(n, column + 4)));
         float products[kFewRows * 4];
         for (size_t i = 0; i < m;) {
           const float* x = left.a + i * left.stride;

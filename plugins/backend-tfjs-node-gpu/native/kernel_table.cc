@@ -1,9 +1,11 @@
 #include "kernel_table.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "attention.h"
+#include "buffers.h"
 #include "gemm.h"
 #include "kernels.h"
 #include "lora.h"
@@ -37,12 +39,13 @@ void ComputeRmsNorm(Call& call) {
   RmsNorm(call.Floats(0), weight, call.MakeFloats(x.shape), RowsOf(x, width), width, call.number());
 }
 
-// residual, x, weight
+// residual, x, weight, and a scale or none
 void ComputeRmsNormAdd(Call& call) {
   const Tensor& x = call.Input(1);
   const int64_t width = LastOf(x.shape);
   const float* weight = WeightAt(call, 2, call.integer(0) != 0, width);
-  RmsNormAdd(call.Floats(0, x.count()), call.Floats(1), weight, call.MakeFloats(x.shape), RowsOf(x, width), width, call.number());
+  const float scale = call.inputs() > 3 ? *call.Floats(3, 1) : 1;
+  RmsNormAdd(call.Floats(0, x.count()), call.Floats(1), weight, call.MakeFloats(x.shape), RowsOf(x, width), width, call.number(), scale);
 }
 
 // x, weight, dy
@@ -92,11 +95,26 @@ void ComputeNormRopeGrad(Call& call) {
   NormRopeGrad(call.Floats(0), call.Floats(1), tables, dy, call.MakeFloats(shape), shape[0], shape[1] / width, width, call.number());
 }
 
-// x; integers: limit, low, high, the bits of unsigned numbers
+// What is dropped: limit, low, high and the bits of the factor of what is kept, from integer `index` on. A limit of 0 drops nothing.
+struct MaybeDropping {
+  Dropping dropping;
+  bool any;
+  MaybeDropping(const Call& call, size_t index) {
+    const auto bits = [&](size_t place) { return static_cast<uint32_t>(call.integer(index + place)); };
+    const uint32_t factor = bits(3);
+    dropping = {bits(0), bits(1), bits(2), 0};
+    std::memcpy(&dropping.factor, &factor, 4);
+    any = dropping.limit != 0;
+  }
+  const Dropping* get() const { return any ? &dropping : nullptr; }
+};
+
+// x; integers: dropping
 void ComputeDropout(Call& call) {
-  const auto bits = [&](size_t index) { return static_cast<uint32_t>(call.integer(index)); };
   const Tensor& x = call.Input(0);
-  Dropout(call.Floats(0), call.MakeFloats(x.shape), x.count(), {bits(0), bits(1), bits(2), call.number()});
+  const MaybeDropping drop(call, 0);
+  Call::Require(drop.any, "nothing to drop");
+  Dropout(call.Floats(0), call.MakeFloats(x.shape), x.count(), drop.dropping);
 }
 
 // gate, up
@@ -139,10 +157,15 @@ AttentionShape AttentionOf(const Call& call) {
 }
 
 // q, k, v, valid; integers: window, offset
-void ComputeAttention(Call& call) {
-  const AttentionShape shape = AttentionOf(call);
+void AttentionTo(Call& call, const AttentionShape& shape, const Shape& result) {
   const float* valid = call.Floats(3, static_cast<int64_t>(shape.batch * shape.keys));
-  Attention(call.Floats(0), call.Floats(1), call.Floats(2), valid, call.MakeFloats(call.Input(0).shape), shape);
+  Attention(call.Floats(0), call.Floats(1), call.Floats(2), valid, call.MakeFloats(result), shape);
+}
+void ComputeAttention(Call& call) { AttentionTo(call, AttentionOf(call), call.Input(0).shape); }
+void ComputeAttentionRows(Call& call) {
+  const AttentionShape shape = AttentionOf(call);
+  const Shape& q = call.Input(0).shape;
+  AttentionTo(call, shape, {q[0] * q[1], q[2] * q[3]});
 }
 
 // q, k, v, valid, dy
@@ -199,30 +222,73 @@ void ComputeMatMul(Call& call) {
          {size(m), size(n), size(k), size(batch_a == 1 ? batch_b : batch_a), size(batch_a), size(batch_b), transpose_a, transpose_b});
 }
 
-LoraShape LoraOf(const Call& call, size_t x, size_t wide, size_t a, size_t b) {
-  const Shape &in = call.Input(x).shape, &out = call.Input(wide).shape, &down = call.Input(a).shape, &up = call.Input(b).shape;
-  const bool matrices = in.size() == 2 && out.size() == 2 && down.size() == 2 && up.size() == 2;
-  Call::Require(matrices && in[0] == out[0] && down[1] == in[1] && up[0] == out[1] && down[0] == up[1], "the adapter does not fit the linear");
+// The adapter of a linear from `wide` [rows, out] and `in` columns, whose matrices a [rank, in] and b [out, rank] are.
+LoraShape LoraOf(const Shape& x, int64_t out, const Shape& a, const Shape& b, float scale) {
+  const bool matrices = x.size() == 2 && a.size() == 2 && b.size() == 2;
+  Call::Require(matrices && a[1] == x[1] && b[0] == out && a[0] == b[1], "the adapter does not fit the linear");
   const auto size = [](int64_t value) { return static_cast<size_t>(value); };
-  return {size(in[0]), size(in[1]), size(out[1]), size(down[0]), call.number()};
+  return {size(x[0]), size(x[1]), size(out), size(a[0]), scale};
+}
+
+// y += the adapter's term of x, dropped or not; makes the narrow x aᵀ.
+void AddLora(Call& call, const float* x, const float* a, const float* b, float* y, const LoraShape& shape, const MaybeDropping& drop) {
+  float* low = call.MakeFloats({static_cast<int64_t>(shape.rows), static_cast<int64_t>(shape.rank)});
+  Scratch dropped(drop.any ? shape.rows * shape.in : 0);
+  if (drop.any) {
+    Dropout(x, dropped.data(), shape.rows * shape.in, drop.dropping);
+    x = dropped.data();
+  }
+  Lora(x, y, a, b, y, low, shape);
 }
 
 // x, base, a, b
 void ComputeLora(Call& call) {
-  const LoraShape shape = LoraOf(call, 0, 1, 2, 3);
+  const Shape& wide = call.Input(1).shape;
+  Call::Require(wide.size() == 2 && wide[0] == call.Input(0).shape.at(0), "the adapter does not fit the linear");
+  const LoraShape shape = LoraOf(call.Input(0).shape, wide[1], call.Input(2).shape, call.Input(3).shape, call.number());
   const auto rows = static_cast<int64_t>(shape.rows), rank = static_cast<int64_t>(shape.rank);
-  float* y = call.MakeFloats(call.Input(1).shape);
+  float* y = call.MakeFloats(wide);
   Lora(call.Floats(0), call.Floats(1), call.Floats(2), call.Floats(3), y, call.MakeFloats({rows, rank}), shape);
 }
 
-// x, low, a, b, dy
-void ComputeLoraGrad(Call& call) {
-  const LoraShape shape = LoraOf(call, 0, 4, 2, 3);
-  const float* low = call.Floats(1, static_cast<int64_t>(shape.rows * shape.rank));
-  float* dx = call.MakeFloats(call.Input(0).shape);
-  float* da = call.MakeFloats(call.Input(2).shape);
-  float* db = call.MakeFloats(call.Input(3).shape);
-  LoraGrad(call.Floats(0), low, call.Floats(2), call.Floats(3), call.Floats(4), dx, da, db, shape);
+// x, low, b, dy
+void ComputeLoraPairGrad(Call& call) {
+  const Shape &x = call.Input(0).shape, &low = call.Input(1).shape, &dy = call.Input(3).shape;
+  Call::Require(x.size() == 2 && low.size() == 2 && dy.size() == 2 && low[0] == x[0] && dy[0] == x[0], "the adapter does not fit the linear");
+  const LoraShape shape = LoraOf(x, dy[1], {low[1], x[1]}, call.Input(2).shape, call.number());
+  float* da = call.MakeFloats({low[1], x[1]});
+  float* db = call.MakeFloats(call.Input(2).shape);
+  LoraPairGrad(call.Floats(0), call.Floats(1), call.Floats(2), call.Floats(3), da, db, call.MakeFloats(low), shape);
+}
+
+Product PlainProduct(size_t rows, size_t columns, size_t depth, bool transposed) { return {rows, columns, depth, 1, 1, 1, false, transposed}; }
+
+// x, weight, a, b; integers: dropping
+void ComputePlainLora(Call& call) {
+  const Shape &x = call.Input(0).shape, &weight = call.Input(1).shape;
+  Call::Require(weight.size() == 2 && x.size() == 2 && weight[1] == x[1], "the weight does not fit its input");
+  const LoraShape shape = LoraOf(x, weight[0], call.Input(2).shape, call.Input(3).shape, call.number());
+  float* y = call.MakeFloats({x[0], weight[0]});
+  MatMul(call.Floats(0), call.Floats(1), y, PlainProduct(shape.rows, shape.out, shape.in, true));
+  AddLora(call, call.Floats(0), call.Floats(2), call.Floats(3), y, shape, MaybeDropping(call, 0));
+}
+
+// The adapter's term in the gradient of the input of a linear, added to it: d_low and a are the inputs at `index` and after it.
+void AddLoraInput(Call& call, size_t index, float* dx, int64_t rows, int64_t in, const MaybeDropping& drop) {
+  const Shape &d_low = call.Input(index).shape, &a = call.Input(index + 1).shape;
+  Call::Require(d_low.size() == 2 && a.size() == 2 && d_low[0] == rows && a[1] == in && a[0] == d_low[1], "the adapter does not fit the linear");
+  const LoraShape shape{static_cast<size_t>(rows), static_cast<size_t>(in), 0, static_cast<size_t>(a[0]), 1};
+  AddLoraInputGrad(call.Floats(index), call.Floats(index + 1), dx, shape, drop.get());
+}
+
+// dy, weight, d_low, a; integers: dropping
+void ComputePlainLoraInputGrad(Call& call) {
+  const Shape &dy = call.Input(0).shape, &weight = call.Input(1).shape;
+  Call::Require(weight.size() == 2 && dy.size() == 2 && weight[0] == dy[1], "the weight does not fit the gradient");
+  float* dx = call.MakeFloats({dy[0], weight[1]});
+  const auto size = [](int64_t value) { return static_cast<size_t>(value); };
+  MatMul(call.Floats(0), call.Floats(1), dx, PlainProduct(size(dy[0]), size(weight[1]), size(dy[1]), false));
+  AddLoraInput(call, 2, dx, dy[0], weight[1], MaybeDropping(call, 0));
 }
 
 // Codes and scales of a weight of `count` values, the first two inputs, checked against their sizes.
@@ -240,19 +306,38 @@ void ComputeNf4Unpack(Call& call) {
   Nf4Unpack(codes, absmax, call.MakeFloats({rows, columns}), rows * columns, block, StorageOf(call.integer(3)));
 }
 
-// codes, absmax, left; integers: out, in, block, storage
-void ComputeNf4Product(Call& call, bool gradient) {
+// The weight in codes and absmax, the first two inputs; integers: out, in, block, storage
+Nf4Weight Nf4WeightOf(const Call& call) {
   const int64_t out = call.integer(0), in = call.integer(1), block = call.integer(2);
   const auto [codes, absmax] = PackedWeight(call, out * in, block);
-  const Shape& left = call.Input(2).shape;
-  Call::Require(left.size() == 2 && left[1] == (gradient ? out : in), "the left operand does not fit the weight");
-  const Nf4Weight weight{codes,          absmax, static_cast<size_t>(out), static_cast<size_t>(in), static_cast<size_t>(block),
-                         StorageOf(call.integer(3))};
-  float* result = call.MakeFloats({left[0], gradient ? in : out});
-  (gradient ? Nf4LinearGrad : Nf4Linear)(call.Floats(2), weight, result, static_cast<size_t>(left[0]));
+  return {codes, absmax, static_cast<size_t>(out), static_cast<size_t>(in), static_cast<size_t>(block), StorageOf(call.integer(3))};
 }
-void ComputeNf4Linear(Call& call) { ComputeNf4Product(call, false); }
-void ComputeNf4LinearGrad(Call& call) { ComputeNf4Product(call, true); }
+
+// codes, absmax, left; integers of the weight. Makes the product.
+float* Nf4Product(Call& call, bool gradient) {
+  const Nf4Weight weight = Nf4WeightOf(call);
+  const auto [from, to] = gradient ? std::pair(weight.out, weight.in) : std::pair(weight.in, weight.out);
+  const Shape& left = call.Input(2).shape;
+  Call::Require(left.size() == 2 && left[1] == static_cast<int64_t>(from), "the left operand does not fit the weight");
+  float* result = call.MakeFloats({left[0], static_cast<int64_t>(to)});
+  (gradient ? Nf4LinearGrad : Nf4Linear)(call.Floats(2), weight, result, static_cast<size_t>(left[0]));
+  return result;
+}
+void ComputeNf4Linear(Call& call) { Nf4Product(call, false); }
+void ComputeNf4LinearGrad(Call& call) { Nf4Product(call, true); }
+
+// codes, absmax, x, a, b; integers of the weight, dropping
+void ComputeNf4Lora(Call& call) {
+  float* y = Nf4Product(call, false);
+  const LoraShape shape = LoraOf(call.Input(2).shape, call.integer(0), call.Input(3).shape, call.Input(4).shape, call.number());
+  AddLora(call, call.Floats(2), call.Floats(3), call.Floats(4), y, shape, MaybeDropping(call, 4));
+}
+
+// codes, absmax, dy, d_low, a; integers of the weight, dropping
+void ComputeNf4LoraInputGrad(Call& call) {
+  float* dx = Nf4Product(call, true);
+  AddLoraInput(call, 3, dx, call.Input(2).shape[0], call.integer(1), MaybeDropping(call, 4));
+}
 
 // codes, absmax; integers: rows, columns, block
 void ComputeNf4UnpackToBfloat16(Call& call) {
@@ -273,6 +358,7 @@ const std::vector<Kernel>& Kernels() {
   static const std::vector<Kernel> kernels = {
       {"NlaRmsNorm", ComputeRmsNorm},
       {"NlaRmsNormAdd", ComputeRmsNormAdd},
+      {"NlaRmsNormAddScaled", ComputeRmsNormAdd},
       {"NlaRmsNormGrad", ComputeRmsNormGrad},
       {"NlaRope", ComputeRope},
       {"NlaNormRope", ComputeNormRope},
@@ -283,13 +369,18 @@ const std::vector<Kernel>& Kernels() {
       {"NlaMaskedSoftmax", ComputeMaskedSoftmax},
       {"NlaSoftmaxGrad", ComputeSoftmaxGrad},
       {"NlaAttention", ComputeAttention},
+      {"NlaAttentionRows", ComputeAttentionRows},
       {"NlaAttentionGrad", ComputeAttentionGrad},
       {"NlaSoftcapLogSumExp", ComputeSoftcapLogSumExp},
       {"NlaSoftcapCrossEntropyGrad", ComputeSoftcapCrossEntropyGrad},
       {"NlaLora", ComputeLora},
-      {"NlaLoraGrad", ComputeLoraGrad},
+      {"NlaLoraPairGrad", ComputeLoraPairGrad},
+      {"NlaPlainLora", ComputePlainLora},
+      {"NlaPlainLoraInputGrad", ComputePlainLoraInputGrad},
       {"NlaNf4Linear", ComputeNf4Linear},
       {"NlaNf4LinearGrad", ComputeNf4LinearGrad},
+      {"NlaNf4Lora", ComputeNf4Lora},
+      {"NlaNf4LoraInputGrad", ComputeNf4LoraInputGrad},
       {"NlaNf4Unpack", ComputeNf4Unpack},
       {"NlaNf4UnpackToBfloat16", ComputeNf4UnpackToBfloat16},
       {"NlaRoundHalf", ComputeRoundHalf},

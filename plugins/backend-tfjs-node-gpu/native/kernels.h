@@ -11,8 +11,8 @@ enum class Storage : int32_t { kFloat32 = 0, kBfloat16 = 1, kFloat16 = 2 };
 void RmsNorm(const float* x, const float* weight, float* y, size_t rows, size_t width, float epsilon);
 void RmsNormGrad(const float* x, const float* weight, const float* dy, float* dx, size_t rows, size_t width, float epsilon);
 
-// y = residual + the norm of x
-void RmsNormAdd(const float* residual, const float* x, const float* weight, float* y, size_t rows, size_t width, float epsilon);
+// y = scale (residual + the norm of x)
+void RmsNormAdd(const float* residual, const float* x, const float* weight, float* y, size_t rows, size_t width, float epsilon, float scale);
 
 // Cosines and sines, each [count, positions, width / 2]: one table for all rows of the batch, or one for each.
 struct RopeTables {

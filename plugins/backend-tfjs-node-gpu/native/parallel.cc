@@ -22,7 +22,7 @@ thread_local bool working = false;
 
 // How often a thread looks for work, or for the end of it, before it sleeps: some 50 microseconds. Small kernels follow one another more
 // closely than that, and waking a thread takes about as long.
-constexpr int kLooks = 2000;
+constexpr int kLooks = 20000;
 
 // Waking a thread costs as much as so many grains of work take; one that is still looking takes its part for next to nothing.
 constexpr size_t kGrainsToWake = 12;

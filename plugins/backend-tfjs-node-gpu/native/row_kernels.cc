@@ -71,7 +71,7 @@ void RmsNormGrad(const float* x, const float* weight, const float* dy, float* dx
   });
 }
 
-void RmsNormAdd(const float* residual, const float* x, const float* weight, float* y, size_t rows, size_t width, float epsilon) {
+void RmsNormAdd(const float* residual, const float* x, const float* weight, float* y, size_t rows, size_t width, float epsilon, float scale) {
   ParallelFor(rows, GrainOf(kGrain, width), [=](size_t begin, size_t end) {
     for (size_t row = begin; row < end; row++) {
       const float* in = x + row * width;
@@ -80,10 +80,10 @@ void RmsNormAdd(const float* residual, const float* x, const float* weight, floa
       const float inverse = InverseRoot(in, width, epsilon);
       if (weight == nullptr) {
 #pragma omp simd
-        for (size_t i = 0; i < width; i++) out[i] = stream[i] + in[i] * inverse;
+        for (size_t i = 0; i < width; i++) out[i] = (stream[i] + in[i] * inverse) * scale;
       } else {
 #pragma omp simd
-        for (size_t i = 0; i < width; i++) out[i] = stream[i] + in[i] * inverse * weight[i];
+        for (size_t i = 0; i < width; i++) out[i] = (stream[i] + in[i] * inverse * weight[i]) * scale;
       }
     }
   });

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ownKernels } from './kernels/own-kernels.js';
+import { ownKernels, ownProducts } from './kernels/own-kernels.js';
 import { ownTfjsKernels } from './kernels/own-tfjs-kernels.js';
 import { rawKernels } from './kernels/raw-kernels.js';
 import { movingKernels } from './kernels/moving-kernels.js';
@@ -23,7 +23,10 @@ function stockOf(name: string): KernelFunction {
  */
 export function registerKernels(setting: KernelSetting): readonly string[] {
   const wanted: ReadonlyMap<string, KernelFunction> = new Map([
-    ...(setting.own ? [...ownKernels, ...ownTfjsKernels(stockOf)] : movingKernels),
+    // With products in bf16, those of raw handles stand in for ours, and what has no such form is composed of them.
+    ...(setting.own
+      ? [...[...ownKernels].filter(([name]) => setting.multiply === 'f32' || !ownProducts.has(name)), ...ownTfjsKernels(stockOf)]
+      : movingKernels),
     ...rawKernels(setting),
   ]);
   const before = replaced();

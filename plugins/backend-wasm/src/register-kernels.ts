@@ -9,7 +9,7 @@ import { dropout } from './kernels/dropout.js';
 import { gather } from './kernels/gather.js';
 import { geglu, gegluGrad } from './kernels/geglu.js';
 import { cast, identity } from './kernels/identity.js';
-import { lora, loraGrad } from './kernels/lora.js';
+import { lora, loraPairGrad } from './kernels/lora.js';
 import { nf4Unpack, nf4UnpackHalf } from './kernels/nf4-unpack.js';
 import { normRope, normRopeGrad } from './kernels/norm-rope.js';
 import { rmsNorm, rmsNormAdd, rmsNormGrad } from './kernels/rms-norm.js';
@@ -52,7 +52,7 @@ const kernels: readonly WasmKernel[] = [
   softcapLogSumExp,
   softcapCrossEntropyGrad,
   lora,
-  loraGrad,
+  loraPairGrad,
   attention,
   attentionGrad,
   normRope,

@@ -1,6 +1,6 @@
 import { NlaError, type ForwardInput, type LoraAdapter, type LoraPair, type Override, type RandomStream } from '@nlakit/core';
-import { causalAttention, geglu, loraLinear, normRope, rmsNorm, rmsNormAdd, tf } from '@nlakit/ops';
-import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import { causalAttentionRows, geglu, normRope, rmsNorm, rmsNormAdd, tf } from '@nlakit/ops';
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Gemma4Config, Gemma4Layer } from './config.js';
 import type { TypeConstants } from './pass-plan.js';
 import type { Gemma4Weights } from './weights.js';
@@ -66,11 +66,10 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
 
   /** A linear with its adapter: `x [rows, in]` to `[rows, out]`. */
   const linear = (x: Tensor2D, module: string, dropout?: RandomStream): Tensor2D => {
-    const base = weights.linear(x, module);
     const pair = pairs.get(module);
-    if (pair === undefined) return base as Tensor2D;
+    if (pair === undefined) return weights.linear(x, module);
     const drop = dropout !== undefined && loraDropout > 0 ? { rate: loraDropout, random: dropout } : undefined;
-    return loraLinear(x, base, pair, loraScale, drop) as Tensor2D;
+    return weights.linear(x, module, { pair, scale: loraScale, dropout: drop });
   };
 
   /** Root-mean-square norm over the last axis; the weight multiplies as it is (not 1 + weight). */
@@ -78,8 +77,8 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
     rmsNorm<T>(x, name === undefined ? undefined : weights.vector(`${name}.weight`), epsilon);
 
   /** The residual stream with a branch's normed result added. */
-  const joined = (residual: Tensor2D, branch: Tensor2D, name: string): Tensor2D =>
-    rmsNormAdd(residual, branch, weights.vector(`${name}.weight`), epsilon);
+  const joined = (residual: Tensor2D, branch: Tensor2D, name: string, scale?: Tensor1D): Tensor2D =>
+    rmsNormAdd(residual, branch, weights.vector(`${name}.weight`), epsilon, scale);
 
   const attention = (layer: Gemma4Layer, h: Tensor2D, input: BlockInput): { output: Tensor2D; own: KeysValues | undefined } => {
     const { batch, length, constants, past, dropout } = input;
@@ -108,9 +107,8 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
     const { keys: k, values: v } = own ?? donated(layer, input.shared);
 
     // The scale is 1: the query and key norms have absorbed it.
-    const mixed = causalAttention({ q, k, v, valid: constants.valid, window: layer.window, offset: constants.offset, scale: 1 });
-    // [batch, length, heads, headDim] -> [rows, heads * headDim]
-    return { output: linear(tf.reshape(mixed, [batch * length, heads * headDim]), `${at}.o_proj`, dropout), own };
+    const mixed = causalAttentionRows({ q, k, v, valid: constants.valid, window: layer.window, offset: constants.offset, scale: 1 });
+    return { output: linear(mixed, `${at}.o_proj`, dropout), own };
   };
 
   return {
@@ -158,10 +156,9 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
 
       // The per-layer branch reads the raw residual stream: no norm before it.
       const narrow = geglu(linear(x, `${at}.per_layer_input_gate`, dropout), perLayer);
-      x = joined(x, linear(narrow, `${at}.per_layer_projection`, dropout), `${at}.post_per_layer_input_norm`);
-
+      const projected = linear(narrow, `${at}.per_layer_projection`, dropout);
       // The scalar multiplies the whole stream, not a branch.
-      return { residual: tf.mul(x, weights.vector(`${at}.layer_scalar`)), own };
+      return { residual: joined(x, projected, `${at}.post_per_layer_input_norm`, weights.vector(`${at}.layer_scalar`)), own };
     },
 
     norm: (residual) => norm(residual, 'norm'),

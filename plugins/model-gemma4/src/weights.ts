@@ -1,5 +1,5 @@
-import { NlaError, type BackendCapabilities, type ModelFootprint, type PackedWeight, type Quantizer } from '@nlakit/core';
-import { linear as plainLinear, tf } from '@nlakit/ops';
+import { NlaError, type BackendCapabilities, type LoraTerm, type ModelFootprint, type PackedWeight, type Quantizer } from '@nlakit/core';
+import { linear as plainLinear, loraLinear, tf } from '@nlakit/ops';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import type { Gemma4Config } from './config.js';
 import { hostTable, residentTable, type EmbeddingTable } from './embedding-table.js';
@@ -20,8 +20,8 @@ export interface Gemma4Weights {
   readonly perLayerEmbedding: EmbeddingTable;
   /** A norm's weight or a layer scalar. */
   vector(name: string): Tensor1D;
-  /** `x [..., in]` times the transposed weight of a linear (`layers.0.mlp.up_proj`): `[..., out]`. */
-  linear(x: Tensor, module: string): Tensor;
+  /** `x [rows, in]` times the transposed weight of a linear (`layers.0.mlp.up_proj`), and the adapter's term: `[rows, out]`. */
+  linear(x: Tensor2D, module: string, term?: LoraTerm): Tensor2D;
   /** All weights by full checkpoint name, if they are trainable. */
   readonly parameters: ReadonlyMap<string, Tensor> | undefined;
   dispose(): void;
@@ -108,9 +108,13 @@ export async function loadWeights(config: Gemma4Config, source: WeightSource, op
     embedding: present(tables, 'embed_tokens.weight'),
     perLayerEmbedding: present(tables, 'embed_tokens_per_layer.weight'),
     vector: (name) => present(vectors, name),
-    linear(x, module) {
-      if (trainable || quantizer === undefined) return plainLinear(x, present(variables, `${prefix}${module}.weight`) as Tensor2D);
-      return quantizer.linear(x, present(linears, `${module}.weight`));
+    linear(x, module, term) {
+      const added = (base: Tensor): Tensor2D =>
+        (term === undefined ? base : loraLinear(x, base, term.pair, term.scale, term.dropout)) as Tensor2D;
+      if (trainable || quantizer === undefined) return added(plainLinear(x, present(variables, `${prefix}${module}.weight`) as Tensor2D));
+      const weight = present(linears, `${module}.weight`);
+      if (term !== undefined && quantizer.adaptedLinear !== undefined) return quantizer.adaptedLinear(x, weight, term);
+      return added(quantizer.linear(x, weight));
     },
     parameters: trainable ? variables : undefined,
     dispose,

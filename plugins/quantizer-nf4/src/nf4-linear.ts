@@ -1,5 +1,6 @@
+import type { LoraTerm } from '@nlakit/core';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
-import { defineDomainKernel, type DomainKernelDefinition, nf4Unpack, productOf, tf } from '@nlakit/ops';
+import { defineAdaptedLinear, defineDomainKernel, type DomainKernelDefinition, nf4Unpack, productOf, tf } from '@nlakit/ops';
 import { roundTo, type StorageDtype } from './nf4-array.js';
 
 /** An NF4 weight on the backend. */
@@ -92,4 +93,24 @@ export function nf4Linear(x: Tensor, weight: Nf4Tensors): Tensor {
   // The decoder works on [rows, width]: two reshapes fewer, each of which would also be recorded for the gradient.
   if (x.rank === 2 && x.shape[1] === inn) return multiplied(x as Tensor2D);
   return tf.tidy(() => tf.reshape(multiplied(tf.reshape(x, [-1, inn])), [...x.shape.slice(0, -1), out]));
+}
+
+const adapted = defineAdaptedLinear({
+  name: 'Nf4',
+  weight: ['codes', 'absmax'],
+  forward: (x, weight, attrs) => linearKernel.run({ x, ...(weight as Packed) }, attrs as Attributes),
+  inputGradient: (dy, weight, attrs) => linearGradKernel.run({ dy, ...(weight as Packed) }, attrs as Attributes),
+});
+
+/**
+ * {@link nf4Linear} and the term of a LoRA pair in one operation. Differentiable in `x` and the pair.
+ *
+ * @param x `[rows, in]`
+ * @returns `[rows, out]`
+ *
+ * Throws `E_DROPOUT_RATE`.
+ */
+export function nf4AdaptedLinear(x: Tensor2D, { codes, absmax, blockSize, shape, storage }: Nf4Tensors, term: LoraTerm): Tensor2D {
+  const [out, inn] = shape;
+  return adapted({ x, weight: { codes, absmax }, attrs: { blockSize, out, inn, storage }, shape, term });
 }

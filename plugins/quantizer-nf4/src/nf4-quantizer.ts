@@ -2,7 +2,7 @@ import { NlaError, type PackedWeight, type Quantizer } from '@nlakit/core';
 import { tf } from '@nlakit/ops';
 import { fromBitsandbytes, isBlockSize } from './bitsandbytes.js';
 import type { Nf4Array, StorageDtype } from './nf4-array.js';
-import { nf4Linear, unpackTensors, type Nf4Tensors } from './nf4-linear.js';
+import { nf4AdaptedLinear, nf4Linear, unpackTensors, type Nf4Tensors } from './nf4-linear.js';
 import { packRows } from './nf4-packer.js';
 
 /** Settings of {@link nf4Quantizer}. */
@@ -56,6 +56,7 @@ export function nf4Quantizer(options: Nf4Options = {}): Quantizer {
     },
     unpack: (weight) => unpackTensors(nf4WeightOf(weight)),
     linear: (x, weight) => nf4Linear(x, nf4WeightOf(weight)),
+    adaptedLinear: (x, weight, term) => nf4AdaptedLinear(x, nf4WeightOf(weight), term),
   };
 }
 

@@ -1,5 +1,5 @@
-import type { PackedWeight } from '@nlakit/core';
-import { tf } from '@nlakit/ops';
+import type { LoraTerm, PackedWeight } from '@nlakit/core';
+import { loraLinear, tf } from '@nlakit/ops';
 import { mutate, type Mutant } from './mutant.js';
 import { withGradient } from './with-gradient.js';
 
@@ -93,6 +93,28 @@ export const quantizerMutants: readonly Mutant<'quantizer'>[] = [
         }),
     })),
   ),
+  ...(
+    [
+      ['leaves out the scale of an adapter', (run, x, term) => run(x, { ...term, scale: 1 })],
+      ['drops nothing of what an adapter reads', (run, x, { pair, scale }) => run(x, { pair, scale })],
+      ['halves what an adapter adds to the gradient of its input', (run, x, term) => run(withGradient(x, 0.5), term)],
+      ['halves the gradient of b', (run, x, term) => run(x, { ...term, pair: { a: term.pair.a, b: withGradient(term.pair.b, 0.5) } })],
+      [
+        'leaks while it adds an adapter',
+        (run, x, term) => {
+          tf.zeros([2]);
+          return run(x, term);
+        },
+      ],
+    ] as const satisfies readonly [string, (run: Adapted, x: tf.Tensor2D, term: LoraTerm) => tf.Tensor2D][]
+  ).map(([name, change]) =>
+    mutate<'quantizer'>(name, 'quantizer: multiplies with an adapter as it does without, and adds its term', (quantizer) => {
+      const added: NonNullable<typeof quantizer.adaptedLinear> = (x, weight, { pair, scale, dropout }) =>
+        tf.tidy(() => loraLinear(x, quantizer.linear(x, weight), pair, scale, dropout) as tf.Tensor2D);
+      const whole = quantizer.adaptedLinear ?? added;
+      return { ...quantizer, adaptedLinear: (x, weight, term) => change((given, adapter) => whole(given, weight, adapter), x, term) };
+    }),
+  ),
   mutate('halves the gradient of long rows', 'quantizer: packs and multiplies at the edges', (quantizer) => ({
     ...quantizer,
     linear: (x, weight) => quantizer.linear((x.shape.at(-1) ?? 0) > 0xffff ? withGradient(x, 0.5) : x, weight),
@@ -102,6 +124,8 @@ export const quantizerMutants: readonly Mutant<'quantizer'>[] = [
     linear: (x, weight) => quantizer.linear(withGradient(x, 0.5), weight),
   })),
 ];
+
+type Adapted = (x: tf.Tensor2D, term: LoraTerm) => tf.Tensor2D;
 
 type Size = readonly [rows: number, columns: number];
 

@@ -1,5 +1,5 @@
-import type { PackedWeight, Quantizer, RowSource } from '@nlakit/core';
-import { tf } from '@nlakit/ops';
+import type { LoraTerm, PackedWeight, Quantizer, RandomStream, RowSource } from '@nlakit/core';
+import { loraLinear, recallProducts, rememberProducts, tf } from '@nlakit/ops';
 import { check, checkBits, checkJson, checkNear } from '../check.js';
 import { checkNoLeak } from '../check-no-leak.js';
 import type { ConformanceCase } from '../conformance-case.js';
@@ -24,6 +24,16 @@ const edges: readonly { readonly shape: Shape; readonly rows: number }[] = [
   { shape: [2, 3], rows: many },
   { shape: [many, 2], rows: 2 },
   { shape: [3, many], rows: 2 },
+];
+
+/** Adapted products: few rows and many, results that are worth keeping for the backward pass and others, with and without dropout. */
+const adapted: readonly { readonly shape: Shape; readonly rows: number; readonly rank: number; readonly rate: number }[] = [
+  { shape: [16, 64], rows: 1, rank: 4, rate: 0 },
+  { shape: [16, 64], rows: 3, rank: 4, rate: 0.4 },
+  { shape: [33, 40], rows: 37, rank: 3, rate: 0 },
+  { shape: [40, 33], rows: 37, rank: 16, rate: 0.1 },
+  { shape: [5, 24], rows: 0, rank: 2, rate: 0 },
+  { shape: [2, 8], rows: many, rank: 1, rate: 0 },
 ];
 
 /** What a quantizer must do: keep a weight well enough, multiply by what it keeps, and differentiate that product. */
@@ -157,6 +167,23 @@ export function quantizerCases(): ConformanceCase<'quantizer'>[] {
       },
     },
     {
+      name: 'quantizer: multiplies with an adapter as it does without, and adds its term',
+      level: 3,
+      skip: async (subject) =>
+        (await subject.shared()).adaptedLinear === undefined
+          ? { because: 'not-declared', reason: 'adaptedLinear is not there: the caller adds up' }
+          : undefined,
+      run: async (subject) => {
+        const quantizer = await subject.shared();
+        for (const { shape, rows, rank, rate } of adapted) {
+          const packed = await packedWeight(quantizer, shape);
+          const about = `${rows} rows by [${shape.join(', ')}] of rank ${rank}, dropout ${rate}`;
+          await checkNoLeak(about, () => checkAdapted(quantizer, packed, { rows, rank, rate }, about));
+          packed.dispose();
+        }
+      },
+    },
+    {
       name: 'quantizer: packs and multiplies at the edges',
       level: 3,
       run: async (subject) => {
@@ -216,6 +243,49 @@ async function checkEdge(quantizer: Quantizer, { shape, rows }: (typeof edges)[n
   tf.dispose([input, cotangent, output, gradient]);
   packed.dispose();
   check(out === 0 || error <= tolerance * rootMeanSquare(values), `The weight comes back as another one: ${about}.`);
+}
+
+/** Against the product and the term one after the other: their values and gradients, also where the product was kept and is recalled. */
+async function checkAdapted(
+  quantizer: Quantizer,
+  packed: PackedWeight,
+  { rows, rank, rate }: { readonly rows: number; readonly rank: number; readonly rate: number },
+  about: string,
+): Promise<void> {
+  const [out, inn] = packed.shape;
+  const values = (count: number, seed: number, shape: readonly [number, number]): tf.Tensor2D => tf.tensor2d(inputValues(count, seed), [...shape]);
+  const given = [values(rows * inn, 1, [rows, inn]), values(rank * inn, 2, [rank, inn]), values(out * rank, 3, [out, rank])];
+  const cotangent = values(rows * out, 5, [rows, out]);
+  const term = (a: tf.Tensor2D, b: tf.Tensor2D): LoraTerm => {
+    const numbers = [123_456_789, 987_654_321];
+    const random = { integer: (bound: number) => (numbers.shift() ?? 0) % bound } as RandomStream;
+    return { pair: { a, b }, scale: 0.7, dropout: { rate, random } };
+  };
+  type Compute = (x: tf.Tensor2D, a: tf.Tensor2D, b: tf.Tensor2D) => tf.Tensor2D;
+  const apart: Compute = (x, a, b) => {
+    const { pair, scale, dropout } = term(a, b);
+    return tf.tidy(() => loraLinear(x, quantizer.linear(x, packed), pair, scale, dropout) as tf.Tensor2D);
+  };
+  const together: Compute = (x, a, b) => quantizer.adaptedLinear?.(x, packed, term(a, b)) as tf.Tensor2D;
+  const { result, products } = rememberProducts(() => together(...(given as Parameters<Compute>)));
+  const recalled: Compute = (...inputs) => recallProducts(products, () => together(...inputs));
+  const gradients = (compute: Compute): tf.Tensor[] =>
+    tf.grads((...inputs) => tf.sum(tf.mul(compute(...(inputs as Parameters<Compute>)), cotangent)))(given);
+  const expected = apart(...(given as Parameters<Compute>));
+  checkShape(result.shape, [rows, out]);
+  checkNear(await result.data(), Array.from(await expected.data()), 1e-4, `The product with an adapter is wrong: ${about}.`);
+  const wanted = gradients(apart);
+  for (const [how, compute] of Object.entries({ computed: together, recalled })) {
+    const found = gradients(compute);
+    for (const [index, name] of ['x', 'a', 'b'].entries()) {
+      const [one, other] = [found[index] as tf.Tensor, wanted[index] as tf.Tensor];
+      checkShape(one.shape, other.shape);
+      const message = `The gradient in ${name} of the product with an adapter is wrong: ${about}, ${how}.`;
+      checkNear(await one.data(), Array.from(await other.data()), 1e-4, message);
+    }
+    tf.dispose(found);
+  }
+  tf.dispose([...given, ...wanted, ...products, cotangent, expected, result]);
 }
 
 function transposed(weight: Float32Array, [out, inn]: Shape): Float32Array {

@@ -24,10 +24,9 @@ const headValues = 2 ** 24;
 
 /** What a block keeps of each linear for its backward pass, in copies of the linear's input and output. */
 const copies = {
-  /** The input; with dropout also what is left of it. */
-  inputs: { plain: 1, dropout: 2 },
-  /** Product, adapted product, what norms, rotation and gating make of it, and the gradients passing through. Fitted, see below. */
-  outputs: 4.7,
+  inputs: 1,
+  /** Result, what norms, rotation and gating make of it, and the gradients passing through. Fitted, see below. */
+  outputs: 3.7,
   /** Scores, probabilities and their gradient. */
   scores: 3,
 };
@@ -40,7 +39,7 @@ const copies = {
  * factors were fitted to measured steps of Gemma-4-E2B at 64 to 512 tokens and of smaller geometries; they hold within a tenth of the whole there.
  */
 export function planMemory(
-  recipe: Pick<SftRecipe, 'optimizer' | 'dropout'>,
+  recipe: Pick<SftRecipe, 'optimizer'>,
   spec: ModelSpec,
   size: StepSize,
   checkpointActivations: boolean,
@@ -52,8 +51,7 @@ export function planMemory(
     largestLinear = Math.max(largestLinear, out * inn);
     const block = blockIndex(path);
     if (block >= size.blocks) continue;
-    const inputs = inn * (recipe.dropout > 0 ? copies.inputs.dropout : copies.inputs.plain);
-    perBlock[block] = (perBlock[block] ?? 0) + inputs + out * copies.outputs;
+    perBlock[block] = (perBlock[block] ?? 0) + inn * copies.inputs + out * copies.outputs;
     if (isWorthKeeping([out, inn])) keptProducts += out;
   }
   const held = perBlock.map((perToken) => 4 * size.tokens * perToken);
@@ -103,7 +101,7 @@ const share = 0.6;
  * keeping them all would not leave enough of the backend's memory.
  */
 export function chooseCheckpointing(
-  recipe: Pick<SftRecipe, 'optimizer' | 'dropout' | 'checkpointActivations'>,
+  recipe: Pick<SftRecipe, 'optimizer' | 'checkpointActivations'>,
   spec: ModelSpec,
   size: StepSize,
   capabilities: BackendCapabilities,

@@ -19,41 +19,47 @@ export interface LoraOperands {
 
 /** The operands of NlaLora. Throws `E_KERNEL_INPUT`, `E_KERNEL_SHAPE`. */
 export function loraOperands(call: Operands): LoraOperands {
-  const { tensors, sizes } = pairOperands(call, 'NlaLora');
-  const { rows, out } = sizes;
-  const base = input(call, 'NlaLora', 'base');
-  requireShapes(hasShape(base, [rows, out]), 'NlaLora', { ...tensors, base }, 'base [rows, out] for x [rows, in] and b [out, rank]');
-  return { ...tensors, base, sizes };
+  const kernel = 'NlaLora';
+  const tensors = { x: input(call, kernel, 'x'), base: input(call, kernel, 'base'), a: input(call, kernel, 'a'), b: input(call, kernel, 'b') };
+  const sizes = sizesOf(tensors.x, tensors.b);
+  const { rows, inn, rank, out } = sizes;
+  const fits = hasShape(tensors.x, [rows, inn]) && hasShape(tensors.b, [out, rank]);
+  requireShapes(
+    fits && hasShape(tensors.a, [rank, inn]) && hasShape(tensors.base, [rows, out]),
+    kernel,
+    tensors,
+    'x [rows, in], base [rows, out], a [rank, in], b [out, rank]',
+  );
+  return { ...tensors, sizes };
 }
 
-/** What {@link loraGradOperands} gives: as in {@link LoraOperands}, with low `[rows, rank]` and dy `[rows, out]`. */
-export interface LoraGradOperands {
+/** What {@link loraPairGradOperands} gives: x `[rows, in]`, low `[rows, rank]`, b `[out, rank]`, dy `[rows, out]`. */
+export interface LoraPairGradOperands {
   readonly x: TensorInfo;
   readonly low: TensorInfo;
-  readonly a: TensorInfo;
   readonly b: TensorInfo;
   readonly dy: TensorInfo;
   readonly sizes: Sizes;
 }
 
-/** The operands of NlaLoraGrad. Throws `E_KERNEL_INPUT`, `E_KERNEL_SHAPE`. */
-export function loraGradOperands(call: Operands): LoraGradOperands {
-  const kernel = 'NlaLoraGrad';
-  const { tensors, sizes } = pairOperands(call, kernel);
-  const { rows, out, rank } = sizes;
-  const others = { low: input(call, kernel, 'low'), dy: input(call, kernel, 'dy') };
-  const fits = hasShape(others.low, [rows, rank]) && hasShape(others.dy, [rows, out]);
-  requireShapes(fits, kernel, { ...tensors, ...others }, 'low [rows, rank] and dy [rows, out] for x [rows, in] and b [out, rank]');
-  return { ...tensors, ...others, sizes };
+/** The operands of NlaLoraPairGrad. Throws `E_KERNEL_INPUT`, `E_KERNEL_SHAPE`. */
+export function loraPairGradOperands(call: Operands): LoraPairGradOperands {
+  const kernel = 'NlaLoraPairGrad';
+  const tensors = { x: input(call, kernel, 'x'), low: input(call, kernel, 'low'), b: input(call, kernel, 'b'), dy: input(call, kernel, 'dy') };
+  const sizes = sizesOf(tensors.x, tensors.b);
+  const { rows, inn, rank, out } = sizes;
+  const fits = hasShape(tensors.x, [rows, inn]) && hasShape(tensors.b, [out, rank]);
+  requireShapes(
+    fits && hasShape(tensors.low, [rows, rank]) && hasShape(tensors.dy, [rows, out]),
+    kernel,
+    tensors,
+    'x [rows, in], low [rows, rank], b [out, rank], dy [rows, out]',
+  );
+  return { ...tensors, sizes };
 }
 
-function pairOperands(call: Operands, kernel: string) {
-  const tensors = { x: input(call, kernel, 'x'), a: input(call, kernel, 'a'), b: input(call, kernel, 'b') };
-  const { x, a, b } = tensors;
+function sizesOf(x: TensorInfo, b: TensorInfo): Sizes {
   const [rows = 0, inn = 0] = x.shape;
-  const [rank = 0] = a.shape;
-  const [out = 0] = b.shape;
-  const fits = x.shape.length === 2 && hasShape(a, [rank, inn]) && hasShape(b, [out, rank]);
-  requireShapes(fits, kernel, tensors, 'x [rows, in], a [rank, in], b [out, rank]');
-  return { tensors, sizes: { rows, inn, rank, out } };
+  const [out = 0, rank = 0] = b.shape;
+  return { rows, inn, rank, out };
 }

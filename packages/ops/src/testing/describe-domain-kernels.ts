@@ -1,10 +1,10 @@
 import type { RandomStream } from '@nlakit/core';
 import type { Rank, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
-import { causalAttention } from '../causal-attention.js';
+import { causalAttention, causalAttentionRows } from '../causal-attention.js';
 import { dropout } from '../dropout.js';
 import { embeddingRows } from '../embedding-rows.js';
 import { geglu } from '../geglu.js';
-import { linear } from '../linear.js';
+import { adaptedLinear, linear } from '../linear.js';
 import { loraLinear } from '../lora-linear.js';
 import { nf4Unpack, NF4_VALUES } from '../nf4-unpack.js';
 import { rmsNorm, rmsNormAdd } from '../rms-norm.js';
@@ -92,6 +92,25 @@ export function describeDomainKernels(runner: TestRunner, backendName: string | 
             'the norm of the sum': ({ residual, x, weight }) =>
               rmsNormReference(added(residual, x), (column) => weight.data[column] ?? NaN, EPSILON),
           },
+        });
+      });
+      test(`rmsNormAdd with a scale, [${shape.join()}]`, () => {
+        type All = Readonly<Record<'residual' | 'x' | 'weight' | 'scale', Values>>;
+        const reference = ({ residual, x, weight, scale }: All, ofStream = true): Values => {
+          const normed = rmsNormReference(x, (column) => weight.data[column] ?? NaN, EPSILON);
+          const factor = scale.data[0] ?? NaN;
+          return valuesOf(shape, (at) => (residual.data[at] ?? NaN) * (ofStream ? factor : 1) + (normed.data[at] ?? NaN) * factor);
+        };
+        return checkOperation<keyof All>(runner, {
+          inputs: {
+            residual: someValues(5, shape),
+            x: someValues(6, shape, 2),
+            weight: someValues(7, [width], 1.5),
+            scale: valuesOf([1], () => 0.3),
+          },
+          compute: ({ residual, x, weight, scale }) => rmsNormAdd(residual, x, weight as Tensor1D, EPSILON, scale as Tensor1D),
+          reference: (given) => reference(given),
+          mistakes: { 'only the branch scaled': (given) => reference(given, false) },
         });
       });
       test(`rmsNormAdd without a weight, [${shape.join()}]`, () =>
@@ -263,6 +282,16 @@ export function describeDomainKernels(runner: TestRunner, backendName: string | 
               : {}),
           },
         });
+        await checkOperation(runner, {
+          inputs: {
+            q: someValues(6, [2, queries, heads, headDim], 1.5),
+            k: someValues(7, [2, keys, kvHeads, headDim], 1.5),
+            v: someValues(8, [2, keys, kvHeads, headDim]),
+          },
+          compute: ({ q, k, v }) =>
+            causalAttentionRows({ q: q as Tensor4D, k: k as Tensor4D, v: v as Tensor4D, valid: maskTensor, window, offset, scale }),
+          reference: (qkv: QueryKeyValue) => ({ ...attentionReference({ ...base, ...qkv }), shape: [2 * queries, heads * headDim] }),
+        });
         maskTensor.dispose();
       });
     }
@@ -372,6 +401,43 @@ export function describeDomainKernels(runner: TestRunner, backendName: string | 
             return valuesOf([rows, out], (index) => (base.data[index] ?? NaN) - 1.5 * (term.data[index] ?? NaN));
           },
         }));
+    }
+
+    for (const [rows, inn, rank, out, rate] of [
+      [1, 3, 1, 1, 0],
+      [5, 9, 3, 7, 0],
+      [33, 16, 8, 12, 0],
+      [2, 5, 2, 3, 0.4],
+      [33, 16, 8, 12, 0.5],
+    ] as const) {
+      test(`adaptedLinear, [${rows}, ${inn}] of rank ${rank} to ${out}, dropout ${rate}`, () => {
+        const seed = [305419896, 2147483648] as const;
+        const stream = (): RandomStream => {
+          const numbers = [...seed];
+          return { integer: () => numbers.shift() ?? 0 } as unknown as RandomStream;
+        };
+        type All = Readonly<Record<'x' | 'weight' | 'a' | 'b', Values>>;
+        const weight = someValues(12, [out, inn]);
+        const reference = ({ x, a, b }: Omit<All, 'weight'>, scale: number, dropped = dropoutReference(x, rate, seed)): Values => {
+          const term = linearReference(linearReference(dropped, a), b);
+          return elementwise(linearReference(x, weight), (value, at) => value + scale * (term.data[at] ?? NaN));
+        };
+        const frozen = tf.tensor2d(Float32Array.from(weight.data), [out, inn]);
+        return checkOperation<'x' | 'a' | 'b'>(runner, {
+          inputs: { x: someValues(51, [rows, inn]), a: someValues(53, [rank, inn]), b: someValues(54, [out, rank]) },
+          compute: ({ x, a, b }) =>
+            adaptedLinear(x as Tensor2D, frozen, {
+              pair: { a: a as Tensor2D, b: b as Tensor2D },
+              scale: -1.5,
+              dropout: { rate, random: stream() },
+            }),
+          reference: (given) => reference(given, -1.5),
+          mistakes: {
+            'scale left out': (given) => reference(given, 1),
+            ...(rate === 0 ? {} : { 'nothing dropped': (given: Omit<All, 'weight'>) => reference(given, -1.5, given.x) }),
+          },
+        }).finally(() => frozen.dispose());
+      });
     }
 
     for (const { name, vocabulary, chunk } of [

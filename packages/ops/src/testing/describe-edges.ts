@@ -4,7 +4,7 @@ import { causalAttention } from '../causal-attention.js';
 import { dropout } from '../dropout.js';
 import { embeddingRows } from '../embedding-rows.js';
 import { geglu } from '../geglu.js';
-import { linear } from '../linear.js';
+import { adaptedLinear, linear } from '../linear.js';
 import { loraLinear } from '../lora-linear.js';
 import { maskedSoftmax } from '../masked-softmax.js';
 import { nf4Unpack, NF4_VALUES } from '../nf4-unpack.js';
@@ -71,6 +71,7 @@ function rowOperations(): Readonly<Record<string, RowOperation<string>>> {
     return [table(Math.cos), table(Math.sin)];
   };
   const weightOf = (given: Inputs) => (column: number) => of(given, 'weight').data[column] ?? NaN;
+  const frozen = someValues(12, [4, 3]);
   /** Of two keys, the rows that see both, the first only, and none. */
   const valid = valuesOf(rowsBy(2), (at) => [1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0, 0, 1, 1][at] ?? NaN);
   const validTensor = (rows: number): Tensor2D => tf.tensor2d(repeated(Float32Array.from(valid.data), rows), [rows, 2]);
@@ -115,6 +116,19 @@ function rowOperations(): Readonly<Record<string, RowOperation<string>>> {
       reference: (given) => {
         const term = linearReference(linearReference(of(given, 'x'), of(given, 'a')), of(given, 'b'));
         return elementwise(of(given, 'base'), (value, at) => value - 1.5 * (term.data[at] ?? NaN));
+      },
+    },
+    adaptedLinear: {
+      inputs: { x: someValues(51, rowsBy(3)), a: someValues(53, [2, 3]), b: someValues(54, [4, 2]) },
+      shared: ['a', 'b'],
+      compute: ({ x, a, b }) =>
+        tf.tidy(() => {
+          const weight = tf.tensor2d(Float32Array.from(frozen.data), [4, 3]);
+          return adaptedLinear(x as Tensor2D, weight, { pair: { a: a as Tensor2D, b: b as Tensor2D }, scale: -1.5 });
+        }),
+      reference: (given) => {
+        const term = linearReference(linearReference(of(given, 'x'), of(given, 'a')), of(given, 'b'));
+        return elementwise(linearReference(of(given, 'x'), frozen), (value, at) => value - 1.5 * (term.data[at] ?? NaN));
       },
     },
     softcappedLogits: {

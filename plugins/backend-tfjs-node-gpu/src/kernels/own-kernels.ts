@@ -17,6 +17,9 @@ const flag = (value: unknown): number => (value === true ? 1 : 0);
 const weighted = ({ weight }: Inputs): readonly number[] => [flag(weight !== undefined)];
 const visible = (attrs: Attributes): readonly number[] => [numberOf(attrs, 'window'), numberOf(attrs, 'offset')];
 
+/** Those of {@link ownKernels} that multiply by a packed weight: in single precision only. */
+export const ownProducts: ReadonlySet<string> = new Set(['NlaNf4Linear', 'NlaNf4LinearGrad', 'NlaNf4Lora', 'NlaNf4LoraInputGrad']);
+
 /** Domain kernels that our native module has, by name. */
 export const ownKernels: ReadonlyMap<string, KernelFunction> = new Map<string, KernelFunction>([
   kernel('NlaRmsNorm', (inputs, attrs) => ({
@@ -26,6 +29,11 @@ export const ownKernels: ReadonlyMap<string, KernelFunction> = new Map<string, K
   })),
   kernel('NlaRmsNormAdd', (inputs, attrs) => ({
     inputs: [inputs['residual'], inputs['x'], inputs['weight'] ?? inputs['x']],
+    integers: weighted(inputs),
+    number: numberOf(attrs, 'epsilon'),
+  })),
+  kernel('NlaRmsNormAddScaled', (inputs, attrs) => ({
+    inputs: [inputs['residual'], inputs['x'], inputs['weight'] ?? inputs['x'], inputs['scale']],
     integers: weighted(inputs),
     number: numberOf(attrs, 'epsilon'),
   })),
@@ -40,17 +48,17 @@ export const ownKernels: ReadonlyMap<string, KernelFunction> = new Map<string, K
     inputs: [x, weight, cos, sin, dy],
     number: numberOf(attrs, 'epsilon'),
   })),
-  kernel('NlaDropout', ({ x }, attrs) => {
-    const rate = numberOf(attrs, 'rate');
-    // Dropped is what hashes below rate * 2^32; the native module takes 32 bits with a sign.
-    const limit = Math.min(2 ** 32 - 1, Math.ceil(rate * 2 ** 32)) | 0;
-    return { inputs: [x], integers: [limit, numberOf(attrs, 'low'), numberOf(attrs, 'high')], number: 1 / (1 - rate) };
-  }),
+  kernel('NlaDropout', ({ x }, attrs) => ({ inputs: [x], integers: dropping(attrs) })),
   kernel('NlaGeglu', ({ gate, up }) => ({ inputs: [gate, up] })),
   kernel('NlaGegluGrad', ({ gate, up, dy }) => ({ inputs: [gate, up, dy] })),
   kernel('NlaMaskedSoftmax', ({ scores, valid }, attrs) => ({ inputs: [scores, valid], integers: visible(attrs) })),
   kernel('NlaSoftmaxGrad', ({ y, dy }) => ({ inputs: [y, dy] })),
   kernel('NlaAttention', ({ q, k, v, valid }, attrs) => ({
+    inputs: [q, k, v, valid],
+    integers: visible(attrs),
+    number: numberOf(attrs, 'scale'),
+  })),
+  kernel('NlaAttentionRows', ({ q, k, v, valid }, attrs) => ({
     inputs: [q, k, v, valid],
     integers: visible(attrs),
     number: numberOf(attrs, 'scale'),
@@ -66,18 +74,46 @@ export const ownKernels: ReadonlyMap<string, KernelFunction> = new Map<string, K
     number: numberOf(attrs, 'softcap'),
   })),
   kernel('NlaLora', ({ x, base, a, b }, attrs) => ({ inputs: [x, base, a, b], number: numberOf(attrs, 'scale') })),
-  kernel('NlaLoraGrad', ({ x, low, a, b, dy }, attrs) => ({ inputs: [x, low, a, b, dy], number: numberOf(attrs, 'scale') })),
+  kernel('NlaLoraPairGrad', ({ x, low, b, dy }, attrs) => ({ inputs: [x, low, b, dy], number: numberOf(attrs, 'scale') })),
+  kernel('NlaPlainLora', ({ x, weight, a, b }, attrs) => ({
+    inputs: [x, weight, a, b],
+    integers: dropping(attrs),
+    number: numberOf(attrs, 'scale'),
+  })),
+  kernel('NlaPlainLoraInputGrad', ({ dy, weight, dLow, a }, attrs) => ({ inputs: [dy, weight, dLow, a], integers: dropping(attrs) })),
   kernel('NlaNf4Unpack', ({ codes, absmax }, attrs) => ({
     inputs: [codes, absmax],
     integers: [...(attrs['shape'] as readonly number[]), numberOf(attrs, 'blockSize'), storageCode('float32')],
   })),
   kernel('NlaNf4Linear', ({ codes, absmax, x }, attrs) => ({ inputs: [codes, absmax, x], integers: packedWeight(attrs) })),
   kernel('NlaNf4LinearGrad', ({ codes, absmax, dy }, attrs) => ({ inputs: [codes, absmax, dy], integers: packedWeight(attrs) })),
+  kernel('NlaNf4Lora', ({ codes, absmax, x, a, b }, attrs) => ({
+    inputs: [codes, absmax, x, a, b],
+    integers: [...packedWeight(attrs), ...dropping(attrs)],
+    number: numberOf(attrs, 'scale'),
+  })),
+  kernel('NlaNf4LoraInputGrad', ({ codes, absmax, dy, dLow, a }, attrs) => ({
+    inputs: [codes, absmax, dy, dLow, a],
+    integers: [...packedWeight(attrs), ...dropping(attrs)],
+  })),
   kernel('NlaRoundHalf', ({ x }, { dtype }) => ({ inputs: [x], integers: [storageCode(dtype)] })),
 ]);
 
 function packedWeight(attrs: Attributes): readonly number[] {
   return [numberOf(attrs, 'out'), numberOf(attrs, 'inn'), numberOf(attrs, 'blockSize'), storageCode(attrs['storage'])];
+}
+
+const bitsOf = new Int32Array(1);
+const floatOf = new Float32Array(bitsOf.buffer);
+
+/** What a dropout is drawn by, and the bits of the factor of what is kept; all 0 where nothing is dropped. */
+function dropping(attrs: Attributes): readonly number[] {
+  const rate = numberOf(attrs, 'rate');
+  if (rate === 0) return [0, 0, 0, 0];
+  // Dropped is what hashes below rate * 2^32; the native module takes 32 bits with a sign.
+  const limit = Math.min(2 ** 32 - 1, Math.ceil(rate * 2 ** 32)) | 0;
+  floatOf[0] = 1 / (1 - rate);
+  return [limit, numberOf(attrs, 'low'), numberOf(attrs, 'high'), bitsOf[0] as number];
 }
 
 /** The number that our kernels know a storage dtype by. */
