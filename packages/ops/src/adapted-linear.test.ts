@@ -66,7 +66,11 @@ describe('adaptedLinear', () => {
     const random = { integer: () => 7 } as unknown as RandomStream;
     const before = tf.memory().numTensors;
     const gradients = tf.grads((x, a, b) =>
-      adaptedLinear(x as tf.Tensor2D, frozen, { pair: { a: a as tf.Tensor2D, b: b as tf.Tensor2D }, scale: 1, dropout: { rate: 0.5, random } }),
+      adaptedLinear(x as tf.Tensor2D, frozen, {
+        pair: { a: a as tf.Tensor2D, b: b as tf.Tensor2D },
+        scale: 1,
+        dropout: { rate: 0.5, random },
+      }),
     )([input, a, b]);
     expect(tf.memory().numTensors).toBe(before + gradients.length);
   });

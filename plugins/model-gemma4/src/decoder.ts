@@ -56,7 +56,7 @@ export type EmbeddingInput = Pick<ForwardInput, 'tokens' | 'length' | 'overrides
  * @param roundScale rounds a scale to the precision that the reference would hold it in.
  */
 export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roundScale: (scale: number) => number): Gemma4Decoder {
-  const { dModel, heads, perLayerWidth, epsilon } = config;
+  const { dModel, perLayerWidth, epsilon } = config;
   const embeddingScale = roundScale(Math.sqrt(dModel));
   const perLayerScale = roundScale(Math.sqrt(perLayerWidth));
   const contextScale = dModel ** -0.5;

@@ -253,7 +253,8 @@ async function checkAdapted(
   about: string,
 ): Promise<void> {
   const [out, inn] = packed.shape;
-  const values = (count: number, seed: number, shape: readonly [number, number]): tf.Tensor2D => tf.tensor2d(inputValues(count, seed), [...shape]);
+  const values = (count: number, seed: number, shape: readonly [number, number]): tf.Tensor2D =>
+    tf.tensor2d(inputValues(count, seed), [...shape]);
   const given = [values(rows * inn, 1, [rows, inn]), values(rank * inn, 2, [rank, inn]), values(out * rank, 3, [out, rank])];
   const cotangent = values(rows * out, 5, [rows, out]);
   const term = (a: tf.Tensor2D, b: tf.Tensor2D): LoraTerm => {

@@ -20,7 +20,12 @@ export interface LoraOperands {
 /** The operands of NlaLora. Throws `E_KERNEL_INPUT`, `E_KERNEL_SHAPE`. */
 export function loraOperands(call: Operands): LoraOperands {
   const kernel = 'NlaLora';
-  const tensors = { x: input(call, kernel, 'x'), base: input(call, kernel, 'base'), a: input(call, kernel, 'a'), b: input(call, kernel, 'b') };
+  const tensors = {
+    x: input(call, kernel, 'x'),
+    base: input(call, kernel, 'base'),
+    a: input(call, kernel, 'a'),
+    b: input(call, kernel, 'b'),
+  };
   const sizes = sizesOf(tensors.x, tensors.b);
   const { rows, inn, rank, out } = sizes;
   const fits = hasShape(tensors.x, [rows, inn]) && hasShape(tensors.b, [out, rank]);
@@ -45,7 +50,12 @@ export interface LoraPairGradOperands {
 /** The operands of NlaLoraPairGrad. Throws `E_KERNEL_INPUT`, `E_KERNEL_SHAPE`. */
 export function loraPairGradOperands(call: Operands): LoraPairGradOperands {
   const kernel = 'NlaLoraPairGrad';
-  const tensors = { x: input(call, kernel, 'x'), low: input(call, kernel, 'low'), b: input(call, kernel, 'b'), dy: input(call, kernel, 'dy') };
+  const tensors = {
+    x: input(call, kernel, 'x'),
+    low: input(call, kernel, 'low'),
+    b: input(call, kernel, 'b'),
+    dy: input(call, kernel, 'dy'),
+  };
   const sizes = sizesOf(tensors.x, tensors.b);
   const { rows, inn, rank, out } = sizes;
   const fits = hasShape(tensors.x, [rows, inn]) && hasShape(tensors.b, [out, rank]);

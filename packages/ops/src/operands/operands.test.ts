@@ -167,7 +167,13 @@ const cases: readonly Case[] = [
     name: 'NlaLoraPairGrad',
     read: loraPairGradOperands,
     fit: { x: pair.x, b: pair.b, low: [5, 2], dy: [5, 7] },
-    wrong: [...wrongPair.filter(([name]) => name !== 'a'), ['low', [5, 7]], ['dy', [5, 2]]],
+    wrong: [
+      ['x', [4, 3]],
+      ['x', [5, 1, 3]],
+      ['b', [7, 3]],
+      ['low', [5, 7]],
+      ['dy', [5, 2]],
+    ],
   },
   {
     name: 'a packed weight',
