@@ -26,9 +26,21 @@ const softcapCrossEntropyGradKernel = defineDomainKernel<
   },
 });
 
+const softcapKernel = defineDomainKernel<{ x: Tensor }, { softcap: number }>({
+  name: 'NlaSoftcap',
+  compose: ({ inputs: { x }, attrs: { softcap } }) => tf.mul(tf.tanh(tf.mul(x, 1 / softcap)), softcap),
+  gradient: {
+    saves: [],
+    savesOutputs: [true],
+    of: ({ dy: [dy], outputs: [y], attrs: { softcap } }) => ({
+      x: () => tf.mul(dy as Tensor, tf.sub(1, tf.square(tf.mul(y as Tensor, 1 / softcap)))),
+    }),
+  },
+});
+
 /** `softcap * tanh(x / softcap)`, or `x` itself if `softcap` is 0. Differentiable. */
 export function softcapped<X extends Tensor>(x: X, softcap: number): X {
-  return softcap === 0 ? x : tf.tidy(() => tf.mul<X>(tf.tanh(tf.mul(x, 1 / softcap)), softcap));
+  return softcap === 0 ? x : softcapKernel.run<X>({ x }, { softcap });
 }
 
 /**

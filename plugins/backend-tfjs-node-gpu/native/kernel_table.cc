@@ -179,6 +179,12 @@ void ComputeAttentionGrad(Call& call) {
   AttentionGrad(call.Floats(0), call.Floats(1), call.Floats(2), valid, dy, dq, dk, dv, shape);
 }
 
+// x
+void ComputeSoftcap(Call& call) {
+  const Tensor& x = call.Input(0);
+  Softcap(call.Floats(0), call.MakeFloats(x.shape), x.count(), call.number());
+}
+
 // logits
 void ComputeSoftcapLogSumExp(Call& call) {
   const Shape& shape = call.Input(0).shape;
@@ -371,6 +377,7 @@ const std::vector<Kernel>& Kernels() {
       {"NlaAttention", ComputeAttention},
       {"NlaAttentionRows", ComputeAttentionRows},
       {"NlaAttentionGrad", ComputeAttentionGrad},
+      {"NlaSoftcap", ComputeSoftcap},
       {"NlaSoftcapLogSumExp", ComputeSoftcapLogSumExp},
       {"NlaSoftcapCrossEntropyGrad", ComputeSoftcapCrossEntropyGrad},
       {"NlaLora", ComputeLora},

@@ -44,6 +44,9 @@ void MaskedSoftmax(const float* scores, const float* valid, float* y, size_t bat
                    int64_t offset);
 void SoftmaxGrad(const float* y, const float* dy, float* dx, size_t rows, size_t width);
 
+// y = softcap tanh(x / softcap)
+void Softcap(const float* x, float* y, size_t count, float softcap);
+
 // logits [rows, width], lse [rows]
 void SoftcapLogSumExp(const float* logits, float* lse, size_t rows, size_t width, float softcap);
 // targets, lse, dy [rows]

@@ -20,9 +20,9 @@ int thread_count = std::max(1u, std::thread::hardware_concurrency());
 // Set while a thread works on a part: loops inside it are its own business.
 thread_local bool working = false;
 
-// How often a thread looks for work, or for the end of it, before it sleeps: some 50 microseconds. Small kernels follow one another more
-// closely than that, and waking a thread takes about as long.
-constexpr int kLooks = 20000;
+// How often a thread looks for work, or for the end of it, before it sleeps: some hundreds of microseconds. Small kernels follow one another
+// more closely than that, even where the garbage collector comes between them, and waking a thread takes as long as many of them do.
+constexpr int kLooks = 8000;
 
 // Waking a thread costs as much as so many grains of work take; one that is still looking takes its part for next to nothing.
 constexpr size_t kGrainsToWake = 12;

@@ -249,6 +249,14 @@ void SoftmaxGrad(const float* y, const float* dy, float* dx, size_t rows, size_t
   });
 }
 
+void Softcap(const float* x, float* y, size_t count, float softcap) {
+  const float inverse = 1.0f / softcap;
+  ParallelFor(count, kGrain / 4, [=](size_t begin, size_t end) {
+#pragma omp simd
+    for (size_t i = begin; i < end; i++) y[i] = softcap * Tanh(x[i] * inverse);
+  });
+}
+
 void SoftcapLogSumExp(const float* logits, float* lse, size_t rows, size_t width, float softcap) {
   const float inverse = softcap == 0 ? 0 : 1.0f / softcap;
   ParallelFor(rows, GrainOf(kGrain, width * 4), [=](size_t begin, size_t end) {

@@ -12,6 +12,7 @@ import { normRope } from '../norm-rope.js';
 import { rope } from '../rope.js';
 import { ropeTables } from '../rope-tables.js';
 import { softcappedCrossEntropy } from '../softcapped-cross-entropy.js';
+import { softcapped } from '../softcap-log-sum-exp.js';
 import { softcappedLogits } from '../softcapped-logits.js';
 import { tf } from '../tensorflow.js';
 import { checkOperation, validityOf } from './check-operation.js';
@@ -437,6 +438,21 @@ export function describeDomainKernels(runner: TestRunner, backendName: string | 
             ...(rate === 0 ? {} : { 'nothing dropped': (given: Omit<All, 'weight'>) => reference(given, -1.5, given.x) }),
           },
         }).finally(() => frozen.dispose());
+      });
+    }
+
+    for (const shape of [[1], [3, 17], [2, 4097]]) {
+      test(`softcapped, [${shape.join()}]`, () => {
+        const capped = (x: Values, cap: number): Values => elementwise(x, (value) => cap * Math.tanh(value / cap));
+        return checkOperation<'x'>(runner, {
+          inputs: { x: someValues(71, shape, 6) },
+          compute: ({ x }) => softcapped(x, 2),
+          reference: ({ x }) => capped(x, 2),
+          mistakes: {
+            'the other softcap': ({ x }) => capped(x, 3),
+            'no softcap': ({ x }) => x,
+          },
+        });
       });
     }
 

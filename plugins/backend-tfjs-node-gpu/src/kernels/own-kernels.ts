@@ -68,6 +68,7 @@ export const ownKernels: ReadonlyMap<string, KernelFunction> = new Map<string, K
     integers: visible(attrs),
     number: numberOf(attrs, 'scale'),
   })),
+  kernel('NlaSoftcap', ({ x }, attrs) => ({ inputs: [x], number: numberOf(attrs, 'softcap') })),
   kernel('NlaSoftcapLogSumExp', ({ logits }, attrs) => ({ inputs: [logits], number: numberOf(attrs, 'softcap') })),
   kernel('NlaSoftcapCrossEntropyGrad', ({ logits, targets, lse, dy }, attrs) => ({
     inputs: [logits, targets, lse, dy],
