@@ -81,11 +81,19 @@ export function defineDomainKernel<Inputs extends KernelInputs, Attributes exten
  */
 export function runDomainKernel(name: string, inputs: KernelInputs, attrs: KernelAttributes): Tensor[] {
   const present: NamedTensorMap = {};
-  for (const [key, tensor] of Object.entries(inputs)) if (tensor !== undefined) present[key] = tensor;
+  for (const key in inputs) {
+    const tensor = inputs[key];
+    if (tensor !== undefined) present[key] = tensor;
+  }
   ensureKernel(name);
   const saves = definitions.get(name)?.gradient?.saves ?? [];
-  const missing = saves.filter((key) => present[key] === undefined);
-  const target = missing.length === 0 ? name : variantWithout(name, missing);
+  const whole = saves.every((key) => present[key] !== undefined);
+  const target = whole
+    ? name
+    : variantWithout(
+        name,
+        saves.filter((key) => present[key] === undefined),
+      );
   const result = tf.engine().runKernel(target, present, attrs);
   return Array.isArray(result) ? result : [result];
 }

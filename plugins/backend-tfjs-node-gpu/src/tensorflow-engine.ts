@@ -33,8 +33,29 @@ const bytesOfDtype: Readonly<Record<number, number>> = { 1: 4, 3: 4, 4: 1, 8: 8,
 
 /** Bytes of a handle. */
 function rawBytes({ shape, dtype }: { readonly shape: readonly number[]; readonly dtype: number }): number {
-  return shape.reduce((product, extent) => product * extent, bytesOfDtype[dtype] ?? 4);
+  let bytes = bytesOfDtype[dtype] ?? 4;
+  for (let axis = 0; axis < shape.length; axis++) bytes *= shape[axis] as number;
+  return bytes;
 }
+
+const entryKey = Symbol('entry');
+
+/**
+ * The entries of tensors as properties of their data ids, which nobody else sees. tfjs keeps them in a WeakMap, a look-up and work for the
+ * garbage collector for each of the hundreds of tensors that a token or a step makes.
+ */
+const entries = {
+  get: (dataId: { [entryKey]?: TensorEntry }) => dataId[entryKey],
+  has: (dataId: { [entryKey]?: TensorEntry }) => dataId[entryKey] !== undefined,
+  set(dataId: { [entryKey]?: TensorEntry }, entry: TensorEntry) {
+    dataId[entryKey] = entry;
+  },
+  delete(dataId: { [entryKey]?: TensorEntry }): boolean {
+    const present = dataId[entryKey] !== undefined;
+    delete dataId[entryKey];
+    return present;
+  },
+};
 
 /** Puts the account and the helpers on a backend. Every entry of its tensor map is counted once, from its making to its removal. */
 export function createEngine(backend: NodeKernelBackend, modules: NativeModules): TensorflowEngine {
@@ -45,6 +66,7 @@ export function createEngine(backend: NodeKernelBackend, modules: NativeModules)
     if (account.liveBytes > account.peakBytes) account.peakBytes = account.liveBytes;
   };
   const map = backend.tensorMap;
+  (map as unknown as { data: typeof entries }).data = entries;
   const set = map.set.bind(map);
   const remove = map.delete.bind(map);
   const kept = new Map<DataId, RawTensor>();
@@ -84,22 +106,35 @@ export function createEngine(backend: NodeKernelBackend, modules: NativeModules)
 
   const places = new Map(modules.addon?.kernels().map((name, place) => [name, place]));
   const exchange = new Int32Array(4096);
-  const compute = (kernel: string, inputs: readonly TensorInfo[], integers: readonly number[] = [], number = 0): RawTensor[] => {
+  /** Writes settings and tensors into `exchange` and calls the kernel, which leaves there what it made. */
+  const call = (kernel: string, inputs: readonly TensorInfo[], integers: readonly number[], number: number): void => {
     const place = places.get(kernel);
     if (place === undefined || modules.addon === undefined) throw new Error(`the native module has no kernel ${kernel}`);
-    const tensors = backend.getInputTensorIds(inputs);
-    exchange.set(integers);
-    exchange.set(tensors, integers.length);
-    modules.addon.compute(place, number, integers.length, tensors.length, exchange);
     let at = 0;
-    const next = (): number => exchange[at++] as number;
-    return Array.from({ length: next() }, () => {
-      const [id, dtype, rank] = [next(), next(), next()];
-      const shape = Array.from(exchange.subarray(at, at + rank));
-      at += rank;
-      return { id, dtype, shape };
-    });
+    for (; at < integers.length; at++) exchange[at] = integers[at] as number;
+    for (const input of inputs) {
+      const entry = entries.get(input.dataId);
+      // A tensor whose values are still on the host is uploaded on the way.
+      const known = entry !== undefined && entry.values === null;
+      exchange[at++] = known ? entry.id : (backend.getInputTensorIds([input])[0] as number);
+    }
+    modules.addon.compute(place, number, integers.length, inputs.length, exchange);
   };
+  /** What a kernel has left in `exchange`, made tensors or whatever `finish` makes of a handle. */
+  const made = <Result>(finish: (raw: RawTensor) => Result): Result[] => {
+    const results: Result[] = [];
+    const count = exchange[0] as number;
+    for (let at = 1, index = 0; index < count; index++) {
+      const [id, dtype, rank] = [exchange[at] as number, exchange[at + 1] as number, exchange[at + 2] as number];
+      at += 3;
+      const shape: number[] = [];
+      for (const end = at + rank; at < end; at++) shape.push(exchange[at] as number);
+      results.push(finish({ id, dtype, shape }));
+    }
+    return results;
+  };
+  const asTensor = (raw: RawTensor): Tensor => backend.createOutputTensor(raw);
+  const asRaw = (raw: RawTensor): RawTensor => raw;
 
   const attributeOf = (name: string, value: AttributeValue): OpAttribute => {
     if (typeof value === 'boolean') return { name, type: binding.TF_ATTR_BOOL, value };
@@ -111,11 +146,15 @@ export function createEngine(backend: NodeKernelBackend, modules: NativeModules)
     modules,
     account,
     constant,
-    compute: (kernel, inputs, integers, number) => compute(kernel, inputs, integers, number).map((raw) => backend.createOutputTensor(raw)),
-    computeRaw(kernel, inputs, integers) {
-      const [made] = compute(kernel, inputs, integers) as [RawTensor];
-      count(rawBytes(made));
-      return made;
+    compute(kernel, inputs, integers = [], number = 0) {
+      call(kernel, inputs, integers, number);
+      return made(asTensor);
+    },
+    computeRaw(kernel, inputs, integers = []) {
+      call(kernel, inputs, integers, 0);
+      const [raw] = made(asRaw) as [RawTensor];
+      count(rawBytes(raw));
+      return raw;
     },
     raw(name, inputs, attributes = {}) {
       const listed = Object.entries(attributes).map(([key, value]) => attributeOf(key, value));

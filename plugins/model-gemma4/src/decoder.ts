@@ -60,6 +60,9 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
   const embeddingScale = roundScale(Math.sqrt(dModel));
   const perLayerScale = roundScale(Math.sqrt(perLayerWidth));
   const contextScale = dModel ** -0.5;
+  // Put together once: a decoded token asks for some two hundred weights.
+  const names = new Map(config.layers.map((layer) => [layer, weightNames(layer)]));
+  const namesOf = (layer: Gemma4Layer): WeightNames => names.get(layer) ?? weightNames(layer);
   let pairs: ReadonlyMap<string, LoraPair> = new Map();
   let loraScale = 0;
   let loraDropout = 0;
@@ -74,33 +77,27 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
 
   /** Root-mean-square norm over the last axis; the weight multiplies as it is (not 1 + weight). */
   const norm = <T extends Tensor>(x: T, name: string | undefined): T =>
-    rmsNorm<T>(x, name === undefined ? undefined : weights.vector(`${name}.weight`), epsilon);
+    rmsNorm<T>(x, name === undefined ? undefined : weights.vector(name), epsilon);
 
   /** The residual stream with a branch's normed result added. */
   const joined = (residual: Tensor2D, branch: Tensor2D, name: string, scale?: Tensor1D): Tensor2D =>
-    rmsNormAdd(residual, branch, weights.vector(`${name}.weight`), epsilon, scale);
+    rmsNormAdd(residual, branch, weights.vector(name), epsilon, scale);
 
   const attention = (layer: Gemma4Layer, h: Tensor2D, input: BlockInput): { output: Tensor2D; own: KeysValues | undefined } => {
     const { batch, length, constants, past, dropout } = input;
     const { headDim, kvHeads } = layer;
-    const at = `layers.${layer.index}.self_attn`;
+    const name = namesOf(layer);
 
     // [rows, heads * headDim] -> [batch, length, heads, headDim]; norm before rotation
     const turned = (module: 'q' | 'k'): Tensor4D =>
-      normRope(
-        linear(h, `${at}.${module}_proj`, dropout),
-        weights.vector(`${at}.${module}_norm.weight`),
-        constants.cos,
-        constants.sin,
-        epsilon,
-      );
+      normRope(linear(h, name[module], dropout), weights.vector(name[`${module}Norm`]), constants.cos, constants.sin, epsilon);
     const q = turned('q');
 
     let own: KeysValues | undefined;
     if (layer.donor === undefined) {
       const k = turned('k');
       // [rows, kvHeads * headDim] -> [batch, length, kvHeads, headDim]; values are normed without weight and never rotated
-      const values: Tensor4D = tf.reshape(linear(h, `${at}.v_proj`, dropout), [batch, length, kvHeads, headDim]);
+      const values: Tensor4D = tf.reshape(linear(h, name.v, dropout), [batch, length, kvHeads, headDim]);
       const v = norm(values, undefined);
       own = past === undefined ? { keys: k, values: v } : { keys: tf.concat([past.keys, k], 1), values: tf.concat([past.values, v], 1) };
     }
@@ -108,7 +105,7 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
 
     // The scale is 1: the query and key norms have absorbed it.
     const mixed = causalAttentionRows({ q, k, v, valid: constants.valid, window: layer.window, offset: constants.offset, scale: 1 });
-    return { output: linear(mixed, `${at}.o_proj`, dropout), own };
+    return { output: linear(mixed, name.o, dropout), own };
   };
 
   return {
@@ -135,7 +132,7 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
       const token = tf.mul(weights.perLayerEmbedding.lookup(ids), perLayerScale);
       const projected = tf.mul(linear(embeddings, 'per_layer_model_projection', dropout), contextScale);
       // [rows, layers * perLayerWidth] -> [rows, layers, perLayerWidth]: one norm of width perLayerWidth for every layer
-      const context = norm(tf.reshape(projected, [rows, total, perLayerWidth]), 'per_layer_projection_norm');
+      const context = norm(tf.reshape(projected, [rows, total, perLayerWidth]), 'per_layer_projection_norm.weight');
       // and back, so that each layer's part is a run of columns
       const both = tf.mul<Tensor2D>(tf.add(token, tf.reshape(context, [rows, total * perLayerWidth])), Math.SQRT1_2);
       const sizes = Array.from({ length: count }, () => perLayerWidth);
@@ -145,23 +142,49 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
 
     block(layer, input) {
       const { residual, perLayer, dropout } = input;
-      const at = `layers.${layer.index}`;
+      const name = namesOf(layer);
 
-      const { output, own } = attention(layer, norm(residual, `${at}.input_layernorm`), input);
-      let x = joined(residual, output, `${at}.post_attention_layernorm`);
+      const { output, own } = attention(layer, norm(residual, name.inputNorm), input);
+      let x = joined(residual, output, name.attentionNorm);
 
-      const h = norm(x, `${at}.pre_feedforward_layernorm`);
-      const wide = geglu(linear(h, `${at}.mlp.gate_proj`, dropout), linear(h, `${at}.mlp.up_proj`, dropout));
-      x = joined(x, linear(wide, `${at}.mlp.down_proj`, dropout), `${at}.post_feedforward_layernorm`);
+      const h = norm(x, name.feedForwardNorm);
+      const wide = geglu(linear(h, name.gate, dropout), linear(h, name.up, dropout));
+      x = joined(x, linear(wide, name.down, dropout), name.afterFeedForwardNorm);
 
       // The per-layer branch reads the raw residual stream: no norm before it.
-      const narrow = geglu(linear(x, `${at}.per_layer_input_gate`, dropout), perLayer);
-      const projected = linear(narrow, `${at}.per_layer_projection`, dropout);
+      const narrow = geglu(linear(x, name.perLayerGate, dropout), perLayer);
+      const projected = linear(narrow, name.perLayerProjection, dropout);
       // The scalar multiplies the whole stream, not a branch.
-      return { residual: joined(x, projected, `${at}.post_per_layer_input_norm`, weights.vector(`${at}.layer_scalar`)), own };
+      return { residual: joined(x, projected, name.perLayerNorm, weights.vector(name.scalar)), own };
     },
 
-    norm: (residual) => norm(residual, 'norm'),
+    norm: (residual) => norm(residual, 'norm.weight'),
+  };
+}
+
+/** The names of the modules and vectors of one block, as a checkpoint has them. */
+type WeightNames = ReturnType<typeof weightNames>;
+
+function weightNames({ index }: Gemma4Layer) {
+  const [at, attention, mlp] = [`layers.${index}`, `layers.${index}.self_attn`, `layers.${index}.mlp`];
+  return {
+    inputNorm: `${at}.input_layernorm.weight`,
+    q: `${attention}.q_proj`,
+    qNorm: `${attention}.q_norm.weight`,
+    k: `${attention}.k_proj`,
+    kNorm: `${attention}.k_norm.weight`,
+    v: `${attention}.v_proj`,
+    o: `${attention}.o_proj`,
+    attentionNorm: `${at}.post_attention_layernorm.weight`,
+    feedForwardNorm: `${at}.pre_feedforward_layernorm.weight`,
+    gate: `${mlp}.gate_proj`,
+    up: `${mlp}.up_proj`,
+    down: `${mlp}.down_proj`,
+    afterFeedForwardNorm: `${at}.post_feedforward_layernorm.weight`,
+    perLayerGate: `${at}.per_layer_input_gate`,
+    perLayerProjection: `${at}.per_layer_projection`,
+    perLayerNorm: `${at}.post_per_layer_input_norm.weight`,
+    scalar: `${at}.layer_scalar`,
   };
 }
 

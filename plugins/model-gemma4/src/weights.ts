@@ -64,6 +64,7 @@ export async function loadWeights(config: Gemma4Config, source: WeightSource, op
 
   const owned: { dispose(): void }[] = [];
   const vectors = new Map<string, Tensor1D>();
+  /** By module path. */
   const linears = new Map<string, PackedWeight>();
   const variables = new Map<string, Tensor>();
   const tables = new Map<string, EmbeddingTable>();
@@ -96,7 +97,7 @@ export async function loadWeights(config: Gemma4Config, source: WeightSource, op
       } else {
         const packed = await pack(source, prefix + name, shape as readonly [number, number], quantizer);
         owned.push(packed);
-        linears.set(name, packed);
+        linears.set(name.replace(/\.weight$/, ''), packed);
       }
     }
   } catch (error) {
@@ -112,7 +113,7 @@ export async function loadWeights(config: Gemma4Config, source: WeightSource, op
       const added = (base: Tensor): Tensor2D =>
         (term === undefined ? base : loraLinear(x, base, term.pair, term.scale, term.dropout)) as Tensor2D;
       if (trainable || quantizer === undefined) return added(plainLinear(x, present(variables, `${prefix}${module}.weight`) as Tensor2D));
-      const weight = present(linears, `${module}.weight`);
+      const weight = present(linears, module);
       if (term !== undefined && quantizer.adaptedLinear !== undefined) return quantizer.adaptedLinear(x, weight, term);
       return added(quantizer.linear(x, weight));
     },
