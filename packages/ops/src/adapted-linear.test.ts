@@ -1,8 +1,8 @@
 import '@tensorflow/tfjs-backend-cpu';
-import type { LoraTerm, RandomStream } from '@nlakit/core';
+import type { LoraPair, LoraTerm, RandomStream } from '@nlakit/core';
 import type { Rank } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { adaptedLinear, recallProducts, rememberProducts, tf } from './index.js';
+import { adaptedLinear, linear, loraLinear, recallProducts, rememberProducts, tf } from './index.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -60,18 +60,28 @@ describe('adaptedLinear', () => {
     expect(expected.flat().some((value) => value !== 0)).toBe(true);
   });
 
-  it('keeps nothing but what it saves: no base product, no dropped input', () => {
+  it('keeps its result and the narrow product for the gradient, and neither the base product nor what is dropped', () => {
     const [input, frozen] = [tf.ones<Rank.R2>([4, 3]), weight()];
     const { a, b } = pair();
     const random = { integer: () => 7 } as unknown as RandomStream;
-    const before = tf.memory().numTensors;
-    const gradients = tf.grads((x, a, b) =>
-      adaptedLinear(x as tf.Tensor2D, frozen, {
-        pair: { a: a as tf.Tensor2D, b: b as tf.Tensor2D },
-        scale: 1,
-        dropout: { rate: 0.5, random },
-      }),
-    )([input, a, b]);
-    expect(tf.memory().numTensors).toBe(before + gradients.length);
+    type Compute = (x: tf.Tensor2D, pair: LoraPair) => tf.Tensor;
+    /** Buffers that are there on the tape behind the operation, besides those before it. */
+    const held = (compute: Compute): number => {
+      let made = NaN;
+      const gradients = tf.grads((x, a, b) => {
+        const before = tf.memory().numDataBuffers;
+        const y = compute(x as tf.Tensor2D, { a: a as tf.Tensor2D, b: b as tf.Tensor2D });
+        made = tf.memory().numDataBuffers - before;
+        return y;
+      })([input, a, b]);
+      tf.dispose(gradients);
+      return made;
+    };
+    const dropout = { rate: 0.5, random };
+    const tensors = tf.memory().numTensors;
+    expect(held((x, pair) => adaptedLinear(x, frozen, { pair, scale: 1, dropout }))).toBe(2);
+    // One after the other: the base product and what is left of the input, too.
+    expect(held((x, pair) => loraLinear(x, linear(x, frozen), pair, 1, dropout))).toBe(4);
+    expect(tf.memory().numTensors).toBe(tensors);
   });
 });

@@ -87,13 +87,8 @@ export function runDomainKernel(name: string, inputs: KernelInputs, attrs: Kerne
   }
   ensureKernel(name);
   const saves = definitions.get(name)?.gradient?.saves ?? [];
-  const whole = saves.every((key) => present[key] !== undefined);
-  const target = whole
-    ? name
-    : variantWithout(
-        name,
-        saves.filter((key) => present[key] === undefined),
-      );
+  const missing = saves.filter((key) => present[key] === undefined);
+  const target = missing.length === 0 ? name : variantWithout(name, missing);
   const result = tf.engine().runKernel(target, present, attrs);
   return Array.isArray(result) ? result : [result];
 }

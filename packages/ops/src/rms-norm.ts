@@ -74,7 +74,7 @@ const rmsNormAddScaledKernel = defineDomainKernel<AddInputs & { scale: Tensor },
       // At once, as two of the functions below need it: what is made inside one of them is freed before the next runs.
       const slope = tf.mul(dy as Tensor, scale);
       return {
-        residual: () => slope,
+        residual: () => tf.clone(slope),
         x: () => rmsNormGrad(x, weight, slope, attrs.epsilon),
         weight: () => rmsNormWeightGrad(x, slope, attrs.epsilon),
         scale: () => tf.reshape(tf.sum(tf.mul(dy as Tensor, rmsNormAddKernel.run({ residual, x, weight }, attrs))), scale.shape),

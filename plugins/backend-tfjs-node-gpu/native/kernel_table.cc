@@ -228,7 +228,7 @@ void ComputeMatMul(Call& call) {
          {size(m), size(n), size(k), size(batch_a == 1 ? batch_b : batch_a), size(batch_a), size(batch_b), transpose_a, transpose_b});
 }
 
-// The adapter of a linear from `wide` [rows, out] and `in` columns, whose matrices a [rank, in] and b [out, rank] are.
+// The adapter, a [rank, in] and b [out, rank], of a linear that turns x [rows, in] into [rows, out].
 LoraShape LoraOf(const Shape& x, int64_t out, const Shape& a, const Shape& b, float scale) {
   const bool matrices = x.size() == 2 && a.size() == 2 && b.size() == 2;
   Call::Require(matrices && a[1] == x[1] && b[0] == out && a[0] == b[1], "the adapter does not fit the linear");

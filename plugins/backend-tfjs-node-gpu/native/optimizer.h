@@ -1,4 +1,5 @@
-// One AdamW step on host arrays, with moments in f32 or block-wise in 8 bits. Meaning and rounding: packages/optim/src/adamw.ts, to the bit.
+// One AdamW step of all parameters on host arrays, with moments in f32 or block-wise in 8 bits. Meaning and rounding:
+// packages/optim/src/plain-updates.ts, to the bit.
 #pragma once
 #include <cstddef>
 #include <cstdint>

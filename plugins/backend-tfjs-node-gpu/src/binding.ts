@@ -67,7 +67,6 @@ export interface NlakitAddon {
   /** A new f32 tensor with a copy of the values; returns its id. */
   writeTensor(values: Float32Array, shape: Int32Array): number;
   setThreads(count: number): number;
-  /** Bytes kept for reuse and not in use. */
-  /** Gives them back to the system. */
+  /** Gives memory that is kept for reuse back to the system. */
   trim(): void;
 }

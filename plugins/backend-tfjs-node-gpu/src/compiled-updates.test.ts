@@ -22,12 +22,15 @@ function numbers(count: number, seed: number): Float32Array {
   return Float32Array.from({ length: count }, () => (next() < 0.05 ? 0 : (next() - 0.5) * 10 ** Math.floor(next() * 8 - 6)));
 }
 
-/** 1, and every midpoint with the floats next to it: where a value is as near to one entry as to another. */
+/**
+ * 1, and every midpoint with the floats next to it: where a value is as near to one entry as to another. Of the unsigned map their roots, as
+ * its values are squares.
+ */
 const midpointsAndNeighbours = Float32Array.from([
   1,
   ...[true, false].flatMap((signed) =>
     [...dynamicMap(signed).midpoints.subarray(0, 255)].flatMap((midpoint) => {
-      const bits = new Int32Array(Float32Array.of(midpoint).buffer);
+      const bits = new Int32Array(Float32Array.of(signed ? midpoint : Math.sqrt(midpoint)).buffer);
       return [-1, 0, 1].map((ulp) => new Float32Array(Int32Array.of(bits[0]! + ulp).buffer)[0]!);
     }),
   ),

@@ -38,24 +38,27 @@ function rawBytes({ shape, dtype }: { readonly shape: readonly number[]; readonl
   return bytes;
 }
 
-const entryKey = Symbol('entry');
-
 /**
- * The entries of tensors as properties of their data ids, which nobody else sees. tfjs keeps them in a WeakMap, a look-up and work for the
- * garbage collector for each of the hundreds of tensors that a token or a step makes.
+ * A store of the entries of tensors as properties of their data ids. tfjs keeps them in a WeakMap, a look-up and work for the garbage
+ * collector for each of the hundreds of tensors that a token or a step makes.
  */
-const entries = {
-  get: (dataId: { [entryKey]?: TensorEntry }) => dataId[entryKey],
-  has: (dataId: { [entryKey]?: TensorEntry }) => dataId[entryKey] !== undefined,
-  set(dataId: { [entryKey]?: TensorEntry }, entry: TensorEntry) {
-    dataId[entryKey] = entry;
-  },
-  delete(dataId: { [entryKey]?: TensorEntry }): boolean {
-    const present = dataId[entryKey] !== undefined;
-    delete dataId[entryKey];
-    return present;
-  },
-};
+function createEntries() {
+  // A key of its own: a tensor of another backend, or of one that is gone, has no entry here.
+  const key = Symbol('entry');
+  type Keyed = { [key]?: TensorEntry };
+  return {
+    get: (dataId: Keyed) => dataId[key],
+    has: (dataId: Keyed) => dataId[key] !== undefined,
+    set(dataId: Keyed, entry: TensorEntry) {
+      dataId[key] = entry;
+    },
+    delete(dataId: Keyed): boolean {
+      const present = dataId[key] !== undefined;
+      delete dataId[key];
+      return present;
+    },
+  };
+}
 
 /** Puts the account and the helpers on a backend. Every entry of its tensor map is counted once, from its making to its removal. */
 export function createEngine(backend: NodeKernelBackend, modules: NativeModules): TensorflowEngine {
@@ -66,6 +69,7 @@ export function createEngine(backend: NodeKernelBackend, modules: NativeModules)
     if (account.liveBytes > account.peakBytes) account.peakBytes = account.liveBytes;
   };
   const map = backend.tensorMap;
+  const entries = createEntries();
   (map as unknown as { data: typeof entries }).data = entries;
   const set = map.set.bind(map);
   const remove = map.delete.bind(map);

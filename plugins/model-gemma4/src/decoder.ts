@@ -61,8 +61,8 @@ export function createDecoder(config: Gemma4Config, weights: Gemma4Weights, roun
   const perLayerScale = roundScale(Math.sqrt(perLayerWidth));
   const contextScale = dModel ** -0.5;
   // Put together once: a decoded token asks for some two hundred weights.
-  const names = new Map(config.layers.map((layer) => [layer, weightNames(layer)]));
-  const namesOf = (layer: Gemma4Layer): WeightNames => names.get(layer) ?? weightNames(layer);
+  const names = new Map(config.layers.map((layer) => [layer.index, weightNames(layer)]));
+  const namesOf = ({ index }: Gemma4Layer): WeightNames => names.get(index) as WeightNames;
   let pairs: ReadonlyMap<string, LoraPair> = new Map();
   let loraScale = 0;
   let loraDropout = 0;

@@ -1,4 +1,4 @@
-import type { Backend, MemoryPlan, Model } from '@nlakit/core';
+import { NlaError, type Backend, type MemoryPlan, type Model } from '@nlakit/core';
 import {
   chooseCheckpointing,
   createGradientSum,
@@ -118,6 +118,14 @@ export async function measureTrainingStep(
     }
     const passed = performance.now();
     const gradientNorm = optimizer.clip(sum.total);
+    if (!Number.isFinite(gradientNorm)) {
+      throw new NlaError('E_OPTIM_GRADIENT', {
+        message: 'The measured step has a gradient that is not finite.',
+        found: `a norm of ${gradientNorm} at step ${step}`,
+        expected: 'finite gradients',
+        fix: 'Measure another model or smaller weights: what would be timed is not a training step.',
+      });
+    }
     optimizer.update(sum.total, optimizer.learningRate(step));
     return {
       tokens: recipe.microBatch * recipe.maxLength * recipe.accumulate,

@@ -36,7 +36,7 @@ const copies = {
  *
  * Activations are those of the blocks that a backward pass holds at once: of all, or with checkpointing of the largest, besides the
  * states between blocks. There the output layer has done its work before the blocks go backward, so the larger of the two counts. The
- * factors were fitted to measured steps of Gemma-4-E2B at 64 to 512 tokens and of smaller geometries; they hold within a tenth of the whole there.
+ * factors are for quantizers that multiply with an adapter in one operation, and were fitted to measured steps of Gemma-4-E2B at 64 to 512 tokens and of smaller geometries; they hold within a tenth of the whole there.
  */
 export function planMemory(
   recipe: Pick<SftRecipe, 'optimizer'>,

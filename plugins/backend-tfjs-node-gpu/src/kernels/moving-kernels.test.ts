@@ -193,6 +193,17 @@ describe.skipIf(reason !== undefined)(`kernels that move values${reason === unde
     });
   });
 
+  it('leaves to TensorFlow what has more parts than a call can speak of', async () => {
+    await createTensorflowBackend();
+    const values = tf.tidy(() => {
+      const x = counted([1, 1000, 2], 'float32');
+      const parts = tf.split(x, 1000, 1);
+      expect(parts).toHaveLength(1000);
+      return [[...tf.concat(parts, 1).dataSync()], [...x.dataSync()]];
+    });
+    expect(values[0]).toEqual(values[1]);
+  });
+
   it('refuses what lies outside', async () => {
     await createTensorflowBackend();
     const engine = currentEngine();

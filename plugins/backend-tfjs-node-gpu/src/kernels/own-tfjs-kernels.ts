@@ -4,6 +4,9 @@ import { currentEngine } from '../tensorflow-engine.js';
 import type { KernelFunction } from './kernel.js';
 import { fullShape } from './moving-kernels.js';
 
+/** Tensors that a call takes or makes at most: what is said of them goes through an exchange of 4096 numbers. */
+const mostTensors = 400;
+
 /** A kernel of tfjs by our native module; `undefined` where it cannot, and tfjs-node's own is to run. */
 type Attempt = (call: Parameters<KernelFunction>[0]) => Tensor[] | undefined;
 
@@ -47,7 +50,7 @@ const attempts: ReadonlyMap<string, Attempt> = new Map<string, Attempt>([
     ({ inputs, attrs: { axis } }) => {
       const parts = Object.values(inputs);
       const [first] = parts;
-      if (!isMoved(first) || !parts.every(({ dtype }) => dtype === first.dtype)) return undefined;
+      if (!isMoved(first) || parts.length > mostTensors || !parts.every(({ dtype }) => dtype === first.dtype)) return undefined;
       const [along] = util.parseAxisParam(axis as number, [...first.shape]) as [number];
       return currentEngine().compute('Concat', parts, [along]);
     },
@@ -58,7 +61,7 @@ const attempts: ReadonlyMap<string, Attempt> = new Map<string, Attempt>([
       if (!isMoved(x)) return undefined;
       const [along] = util.parseAxisParam(axis as number, [...x.shape]) as [number];
       const sizes = backend_util.prepareSplitSize(x, numOrSizeSplits as number | number[], along);
-      return currentEngine().compute('SplitV', [x], [along, ...sizes]);
+      return sizes.length > mostTensors ? undefined : currentEngine().compute('SplitV', [x], [along, ...sizes]);
     },
   ],
   [
