@@ -12,8 +12,8 @@ it.each([undefined, 0.5])('rmsNormAdd takes one tensor as residual and branch, e
   const gradients = (one: boolean): number[][] =>
     tf
       .grads((x, weight, scale) => {
-        const branch = one ? x : tf.mul(x as tf.Tensor, 1);
-        return tf.sum(tf.square(rmsNormAdd(x as tf.Tensor, branch as tf.Tensor, weight as tf.Tensor1D, 1e-6, scale as tf.Tensor1D)));
+        const branch = one ? x : tf.mul(x, 1);
+        return tf.sum(tf.square(rmsNormAdd(x, branch, weight as tf.Tensor1D, 1e-6, scale as tf.Tensor1D)));
       })(inputs)
       .map((gradient) => [...gradient.dataSync<'float32'>()]);
   const apart = gradients(false);
