@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { LoraPair, LoraTerm, RandomStream } from '@nlakit/core';
 import type { Rank } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { recordedKernels } from './__fixtures__/recorded-kernels.js';
 import { adaptedLinear, linear, loraLinear, recallProducts, rememberProducts, tf } from './index.js';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -14,21 +15,7 @@ describe('adaptedLinear', () => {
   it('records one operation', () => {
     const operands = { x: x(), weight: weight(), term: { pair: pair(), scale: 0.5 } };
     adaptedLinear(operands.x, operands.weight, operands.term).dispose();
-    const names: string[] = [];
-    const engine = tf.engine();
-    const runKernel = engine.runKernel.bind(engine);
-    const depth = () => (engine.state as { kernelDepth: number }).kernelDepth;
-    const listening: typeof runKernel = (name, inputs, attrs) => {
-      if (depth() === 0) names.push(name);
-      return runKernel(name, inputs, attrs);
-    };
-    engine.runKernel = listening;
-    try {
-      adaptedLinear(operands.x, operands.weight, operands.term);
-    } finally {
-      engine.runKernel = runKernel;
-    }
-    expect(names).toEqual(['NlaPlainLora']);
+    expect(recordedKernels(() => adaptedLinear(operands.x, operands.weight, operands.term))).toEqual(['NlaPlainLora']);
   });
 
   it('draws two numbers a call, and none at rate 0', () => {

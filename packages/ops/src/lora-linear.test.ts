@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { RandomStream } from '@nlakit/core';
 import type { Rank } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { recordedKernels } from './__fixtures__/recorded-kernels.js';
 import { loraLinear, tf } from './index.js';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -39,20 +40,6 @@ describe('loraLinear on rows', () => {
     const [x, base] = [tf.ones<Rank.R2>([3, 4]), tf.ones<Rank.R2>([3, 2])];
     const pair = { a: tf.ones<Rank.R2>([1, 4]), b: tf.ones<Rank.R2>([2, 1]) };
     loraLinear(x, base, pair, 2).dispose();
-    const names: string[] = [];
-    const engine = tf.engine();
-    const runKernel = engine.runKernel.bind(engine);
-    const depth = () => (engine.state as { kernelDepth: number }).kernelDepth;
-    const listening: typeof runKernel = (name, inputs, attrs) => {
-      if (depth() === 0) names.push(name);
-      return runKernel(name, inputs, attrs);
-    };
-    engine.runKernel = listening;
-    try {
-      loraLinear(x, base, pair, 2);
-    } finally {
-      engine.runKernel = runKernel;
-    }
-    expect(names).toEqual(['NlaLora']);
+    expect(recordedKernels(() => loraLinear(x, base, pair, 2))).toEqual(['NlaLora']);
   });
 });

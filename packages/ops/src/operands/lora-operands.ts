@@ -19,22 +19,11 @@ export interface LoraOperands {
 
 /** The operands of NlaLora. Throws `E_KERNEL_INPUT`, `E_KERNEL_SHAPE`. */
 export function loraOperands(call: Operands): LoraOperands {
-  const kernel = 'NlaLora';
-  const tensors = {
-    x: input(call, kernel, 'x'),
-    base: input(call, kernel, 'base'),
-    a: input(call, kernel, 'a'),
-    b: input(call, kernel, 'b'),
-  };
-  const sizes = sizesOf(tensors.x, tensors.b);
+  const tensors = named(call, 'NlaLora', ['x', 'base', 'a', 'b']);
+  const sizes = sizesOf(tensors);
   const { rows, inn, rank, out } = sizes;
-  const fits = hasShape(tensors.x, [rows, inn]) && hasShape(tensors.b, [out, rank]);
-  requireShapes(
-    fits && hasShape(tensors.a, [rank, inn]) && hasShape(tensors.base, [rows, out]),
-    kernel,
-    tensors,
-    'x [rows, in], base [rows, out], a [rank, in], b [out, rank]',
-  );
+  const shapes = { x: [rows, inn], base: [rows, out], a: [rank, inn], b: [out, rank] };
+  requireAll('NlaLora', tensors, shapes, 'x [rows, in], base [rows, out], a [rank, in], b [out, rank]');
   return { ...tensors, sizes };
 }
 
@@ -49,26 +38,30 @@ export interface LoraPairGradOperands {
 
 /** The operands of NlaLoraPairGrad. Throws `E_KERNEL_INPUT`, `E_KERNEL_SHAPE`. */
 export function loraPairGradOperands(call: Operands): LoraPairGradOperands {
-  const kernel = 'NlaLoraPairGrad';
-  const tensors = {
-    x: input(call, kernel, 'x'),
-    low: input(call, kernel, 'low'),
-    b: input(call, kernel, 'b'),
-    dy: input(call, kernel, 'dy'),
-  };
-  const sizes = sizesOf(tensors.x, tensors.b);
+  const tensors = named(call, 'NlaLoraPairGrad', ['x', 'low', 'b', 'dy']);
+  const sizes = sizesOf(tensors);
   const { rows, inn, rank, out } = sizes;
-  const fits = hasShape(tensors.x, [rows, inn]) && hasShape(tensors.b, [out, rank]);
-  requireShapes(
-    fits && hasShape(tensors.low, [rows, rank]) && hasShape(tensors.dy, [rows, out]),
-    kernel,
-    tensors,
-    'x [rows, in], low [rows, rank], b [out, rank], dy [rows, out]',
-  );
+  const shapes = { x: [rows, inn], low: [rows, rank], b: [out, rank], dy: [rows, out] };
+  requireAll('NlaLoraPairGrad', tensors, shapes, 'x [rows, in], low [rows, rank], b [out, rank], dy [rows, out]');
   return { ...tensors, sizes };
 }
 
-function sizesOf(x: TensorInfo, b: TensorInfo): Sizes {
+function named<Name extends string>(call: Operands, kernel: string, names: readonly Name[]): Record<Name, TensorInfo> {
+  return Object.fromEntries(names.map((name) => [name, input(call, kernel, name)])) as Record<Name, TensorInfo>;
+}
+
+function requireAll<Name extends string>(
+  kernel: string,
+  tensors: Record<Name, TensorInfo>,
+  shapes: Record<NoInfer<Name>, readonly number[]>,
+  expected: string,
+): void {
+  const fit = (Object.keys(tensors) as Name[]).every((name) => hasShape(tensors[name], shapes[name]));
+  requireShapes(fit, kernel, tensors, expected);
+}
+
+/** The sizes by x and b; the other tensors have to fit them. */
+function sizesOf({ x, b }: { readonly x: TensorInfo; readonly b: TensorInfo }): Sizes {
   const [rows = 0, inn = 0] = x.shape;
   const [out = 0, rank = 0] = b.shape;
   return { rows, inn, rank, out };

@@ -254,12 +254,13 @@ export function describeDomainKernels(runner: TestRunner, backendName: string | 
         const base = { valid: mask, window, offset, scale, kvHeadOf: (head: number) => Math.floor((head * kvHeads) / heads) };
         type QueryKeyValue = Readonly<Record<'q' | 'k' | 'v', Values>>;
         const padded = valid.some((row) => row.includes('0'));
+        const inputs = {
+          q: someValues(6, [2, queries, heads, headDim], 1.5),
+          k: someValues(7, [2, keys, kvHeads, headDim], 1.5),
+          v: someValues(8, [2, keys, kvHeads, headDim]),
+        };
         await checkOperation(runner, {
-          inputs: {
-            q: someValues(6, [2, queries, heads, headDim], 1.5),
-            k: someValues(7, [2, keys, kvHeads, headDim], 1.5),
-            v: someValues(8, [2, keys, kvHeads, headDim]),
-          },
+          inputs,
           compute: ({ q, k, v }) =>
             causalAttention({ q: q as Tensor4D, k: k as Tensor4D, v: v as Tensor4D, valid: maskTensor, window, offset, scale }),
           reference: (qkv: QueryKeyValue) => attentionReference({ ...base, ...qkv }),
@@ -284,11 +285,7 @@ export function describeDomainKernels(runner: TestRunner, backendName: string | 
           },
         });
         await checkOperation(runner, {
-          inputs: {
-            q: someValues(6, [2, queries, heads, headDim], 1.5),
-            k: someValues(7, [2, keys, kvHeads, headDim], 1.5),
-            v: someValues(8, [2, keys, kvHeads, headDim]),
-          },
+          inputs,
           compute: ({ q, k, v }) =>
             causalAttentionRows({ q: q as Tensor4D, k: k as Tensor4D, v: v as Tensor4D, valid: maskTensor, window, offset, scale }),
           reference: (qkv: QueryKeyValue) => ({ ...attentionReference({ ...base, ...qkv }), shape: [2 * queries, heads * headDim] }),
